@@ -1,0 +1,1 @@
+"""See, explain, mend and safely edit the snapshots of the bmux terminal multiplexer."""
