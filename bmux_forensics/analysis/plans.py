@@ -1,0 +1,237 @@
+"""Plans: what a change will do, one row a change, before anything is done.
+
+A plan holds resolved ids and JSON pointers, never selectors, so that what a person
+has seen is what is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from bmux_forensics.analysis.cascade import Cause, Touched, cascade
+from bmux_forensics.snapshot.edits import DELETE, SET, Edit, resolve
+from bmux_forensics.tables.build import Tables, places_of
+from bmux_forensics.tables.catalog import BY_NAME
+from bmux_forensics.tables.cells import TEXT_DTYPE
+from bmux_forensics.tables.graph import FOREIGN_KEYS
+from bmux_forensics.tables.schema import ForeignKey
+from bmux_forensics.tables.walk import pointer_at
+
+ACTIONS: Final = ("delete", "set-null", "set", "insert", "keep")
+"""What a plan row does; ``keep`` changes nothing: the row is left dangling, and shown."""
+
+COLUMNS: Final = {
+    "snapshot": None,
+    "section": "int64",
+    "table": TEXT_DTYPE,
+    "key": TEXT_DTYPE,
+    "column": TEXT_DTYPE,
+    "action": TEXT_DTYPE,
+    "old": TEXT_DTYPE,
+    "new": TEXT_DTYPE,
+    "json_pointer": TEXT_DTYPE,
+    "contained": "bool",
+    "cause": TEXT_DTYPE,
+    "depth": "int64",
+}
+"""The columns of a plan and their dtypes; ``snapshot`` has the category dtype of its tables."""
+
+_TABLE_ORDER: Final = {name: number for number, name in enumerate(BY_NAME)}
+
+
+def plan_kill(
+    tables: Tables, sessions: pd.DataFrame, *, scrub: bool = False, contained: bool = True
+) -> pd.DataFrame:
+    """Plan the kill of some sessions, in one snapshot or in many.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the snapshots.
+    sessions : DataFrame
+        What to kill: columns ``snapshot`` and ``session_id`` (resolved, canonical).
+    scrub : bool
+        Also clean what bmux would leave dangling.
+    contained : bool
+        Also list the rows that go because they stand inside a row that goes; they
+        need no edit of their own.
+
+    Returns
+    -------
+    DataFrame
+        One row a change: ``snapshot`` category; ``section`` int64, its position;
+        ``table``, ``key`` (which row, in its own words), ``column`` (of a reference that
+        becomes null or dangles), ``action`` (one of `ACTIONS`), ``old``, ``new`` (compact
+        JSON; null for an element with members), ``json_pointer``, all str; ``contained``
+        bool; ``cause`` str, the row and reference that led here; ``depth`` int64, 0 for
+        the sessions themselves. Empty, with the same columns, when nothing matches.
+
+    Examples
+    --------
+    >>> plan_kill(Tables([]), pd.DataFrame({"snapshot": [], "session_id": []})).empty
+    True
+    """
+    wanted = set(zip(sessions["snapshot"].astype(object), sessions["session_id"], strict=True))
+    frame = tables["sessions"]
+    hits = frame["session_id"].isin({session_id for _, session_id in wanted})
+    pairs = zip(
+        np.flatnonzero(hits).tolist(),
+        frame.loc[hits, "snapshot"].astype(object),
+        frame.loc[hits, "session_id"],
+        strict=True,
+    )
+    rows = [row for row, snapshot, session_id in pairs if (snapshot, session_id) in wanted]
+    references = [key for key in FOREIGN_KEYS if contained or not key.contained]
+    touched = cascade(tables, references, {"sessions": rows}, scrub=scrub)
+    return plan_from(tables, touched)
+
+
+def plan_from(tables: Tables, touched: Touched) -> pd.DataFrame:
+    """Return the plan for what a cascade found; the columns are those of `plan_kill`."""
+    rows = sorted(_rows(tables, touched), key=lambda row: row[0])
+    columns = list(zip(*(row[1] for row in rows), strict=True)) or [()] * len(COLUMNS)
+    frame = {}
+    for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
+        if dtype is None:
+            codes = np.array(values, dtype=np.int64)
+            frame[name] = pd.Series(pd.Categorical.from_codes(codes, dtype=tables.snapshot_dtype))
+        else:
+            frame[name] = pd.Series(list(values), dtype=dtype)
+    return pd.DataFrame(frame)
+
+
+_Row = tuple[tuple[int, int, int, str], tuple[Any, ...]]
+
+
+def _rows(tables: Tables, touched: Touched) -> Iterator[_Row]:
+    describe = _Describer(tables)
+    contained = {key.name for key in FOREIGN_KEYS if key.contained}
+    for table, gone in touched.deleted.items():
+        inside = {row: cause.reference in contained for row, cause in gone.items()}
+        yield from describe.rows(table, gone, None, "delete", inside)
+    for reference, nulled in touched.nulled.items():
+        yield from describe.rows(reference.table, nulled, reference, "set-null", {})
+    for reference, kept in touched.dangling.items():
+        yield from describe.rows(reference.table, kept, reference, "keep", {})
+
+
+class _Describer:
+    """Says of touched rows where they stand and what they are."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    def rows(
+        self,
+        table: str,
+        causes: Mapping[int, Cause],
+        reference: ForeignKey | None,
+        action: str,
+        inside: Mapping[int, bool],
+    ) -> Iterator[_Row]:
+        """Yield a sort key and the plan row of each touched row."""
+        numbers = list(causes)
+        part = self.tables[table].take(numbers)
+        codes = part["snapshot"].cat.codes.tolist()
+        sections = part["section"].tolist()
+        keys = self.keys(table, numbers)
+        column = reference.columns[-1] if reference else None
+        member = "".join(f"/{name}" for name in reference.member) if reference else ""
+        for i, place in enumerate(self.pointers(table, part, codes)):
+            row, cause, pointer = numbers[i], causes[numbers[i]], place + member
+            contained = inside.get(row, False)
+            old = None if contained else self.old(codes[i], sections[i], pointer)
+            values = (codes[i], sections[i], table, keys[i], column, action, old)
+            new = "null" if action == "set-null" else None
+            order = (codes[i], _TABLE_ORDER[table], row, member)
+            yield order, (*values, new, pointer, contained, self.cause(cause), cause.depth)
+
+    def keys(self, table: str, numbers: Sequence[int]) -> list[str]:
+        """Return what each row is called: the values of its key columns."""
+        part = self.tables[table].take(list(numbers))
+        columns = [part[name].astype(object).tolist() for name in BY_NAME[table].key]
+        return [
+            " ".join("?" if pd.isna(value) else str(value) for value in values)
+            for values in zip(*columns, strict=True)
+        ]
+
+    def pointers(self, table: str, part: pd.DataFrame, codes: Sequence[int]) -> Iterator[str]:
+        """Yield the JSON pointer of each row."""
+        spec = BY_NAME[table]
+        names = places_of(table)
+        places = zip(*(part[name].tolist() for name in names), strict=True)
+        for code, place in zip(codes, places, strict=True):
+            reading = self.tables.snapshots[code].reading(spec.section)
+            template = spec.pointer(reading.section.version if reading else 1)
+            yield pointer_at(template, dict(zip(names, place, strict=True)))
+
+    def old(self, code: int, section: int, pointer: str) -> str | None:
+        """Return the compact JSON of a value without members, else None."""
+        value = resolve(self.tables.snapshots[code].readings[section].tree, pointer)
+        return None if isinstance(value, dict | list) else orjson.dumps(value).decode()
+
+    def cause(self, cause: Cause) -> str:
+        """Name the row a change comes from, and the reference that leads to it."""
+        if cause.row < 0:
+            return cause.reference
+        return f"{cause.reference}: {cause.table} {self.keys(cause.table, [cause.row])[0]}"
+
+
+def edits_of(plan: pd.DataFrame) -> dict[int, list[Edit]]:
+    """Return the edits of the plan of one snapshot, by section position.
+
+    Rows that go inside another, and rows that are kept, need none.
+    """
+    edits: dict[int, list[Edit]] = {}
+    changes = plan[~plan["contained"] & (plan["action"] != "keep")]
+    names = ("section", "action", "json_pointer", "new")
+    for section, action, pointer, new in zip(*(changes[n] for n in names), strict=True):
+        kind = DELETE if action == "delete" else SET if action == "set-null" else action
+        value = None if pd.isna(new) else orjson.loads(new)
+        edits.setdefault(section, []).append(Edit(kind, pointer, value))
+    return edits
+
+
+def removed_contexts(plan: pd.DataFrame) -> list[str]:
+    """Return the contexts that a plan unbinds and removes, sorted."""
+    gone = plan[(plan["table"] == "bindings") & (plan["action"] == "delete")]
+    return sorted(set(gone["key"]))
+
+
+def process_groups(tables: Tables, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return the panes of some sessions that record a process group.
+
+    A pane row that names its session by 16 byte values counts: bmux ends its processes
+    although it keeps the row.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the snapshots.
+    sessions : DataFrame
+        Columns ``snapshot`` and ``session_id``.
+
+    Returns
+    -------
+    DataFrame
+        The rows of the ``panes`` table whose session is meant and whose ``pgid`` is
+        positive, in file order; empty when there is none.
+    """
+    runtimes = tables["runtimes"]
+    codes = pd.Categorical(sessions["snapshot"], dtype=tables.snapshot_dtype).codes.tolist()
+    wanted = set(zip(codes, sessions["session_id"], strict=True))
+    hits = runtimes[runtimes["owner_id"].isin(set(sessions["session_id"]))]
+    owners = zip(
+        hits["snapshot"].cat.codes.tolist(),
+        hits["position"].tolist(),
+        hits["owner_id"].tolist(),
+        strict=True,
+    )
+    places = {(code, position) for code, position, owner in owners if (code, owner) in wanted}
+    panes = tables.under("panes", places)
+    return panes[(panes["pgid"] > 0).fillna(value=False)].reset_index(drop=True)

@@ -1,0 +1,188 @@
+"""One section, read: its payload as a JSON tree, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from bmux_forensics.errors import (
+    EvidenceError,
+    NotRewritableError,
+    SectionUndecodableError,
+    UnknownVersionError,
+)
+from bmux_forensics.snapshot.envelope import Section, brief
+from bmux_forensics.snapshot.json_text import (
+    MAX_DEPTH,
+    depth,
+    has_repeated_keys,
+    oversized_integer,
+    repeated_keys,
+)
+from bmux_forensics.snapshot.sections import BY_ID, SectionSpec, adapter
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A section of one snapshot, decoded on demand.
+
+    Parameters
+    ----------
+    where : str
+        What to call the snapshot in an error.
+    position : int
+        The section's place in the envelope.
+    section : Section
+        The section itself.
+    """
+
+    where: str
+    position: int
+    section: Section
+
+    @property
+    def spec(self) -> SectionSpec | None:
+        """The facts known of the section's id; None for an id that bmux does not know."""
+        return BY_ID.get(self.section.id)
+
+    @cached_property
+    def _parsed(self) -> tuple[Any, EvidenceError | None]:
+        nested = depth(self.section.payload)
+        if nested > MAX_DEPTH:
+            found = f"JSON nested {nested} levels deep"
+            return _MISSING, self._undecodable(found, f"at most {MAX_DEPTH} levels")
+        try:
+            return orjson.loads(self.section.payload), None
+        except orjson.JSONDecodeError as error:
+            found = f"text that is not JSON ({error})" if self.section.payload else "no bytes"
+            return _MISSING, self._undecodable(found)
+
+    @property
+    def json_problem(self) -> EvidenceError | None:
+        """Why the payload is no JSON that bmux would take, or None."""
+        return self._parsed[1]
+
+    @property
+    def version_problem(self) -> EvidenceError | None:
+        """Why the version is not one that this tool knows, or None."""
+        spec = self.spec
+        if spec is None or self.section.version in spec.models:
+            return None
+        return UnknownVersionError(
+            self.place,
+            f"version {self.section.version}",
+            expected=f"version {', '.join(map(str, spec.models))}",
+            advice="a newer bmux_forensics may know it",
+        )
+
+    @cached_property
+    def shape_problem(self) -> EvidenceError | None:
+        """Why bmux's typed reader would not take the (valid JSON) payload, or None."""
+        if self.spec is None or self.json_problem or self.version_problem:
+            return None
+        return self._repeated_key() or self._other_shape()
+
+    @property
+    def problem(self) -> EvidenceError | None:
+        """The first of: unknown version, no JSON, another shape; None for a sound section."""
+        if self.spec is None:
+            return None  # the bytes of a section that bmux does not know may be anything
+        return self.version_problem or self.json_problem or self.shape_problem
+
+    @property
+    def place(self) -> str:
+        """How messages name the section: the snapshot and the section's id."""
+        return f"{self.where}, section {self.section.id}"
+
+    @property
+    def tree(self) -> Any:
+        """The payload as plain Python objects; raises when it is no JSON bmux would take."""
+        tree, problem = self._parsed
+        if problem is not None:
+            raise problem
+        return tree
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether tables are built from the section.
+
+        Not from one of an unknown id or version, nor from one that does not decode;
+        a pane section gives rows in any shape, for bmux's offline kill takes any.
+        """
+        if self.spec is None or self.version_problem or self.json_problem:
+            return False
+        return self.spec.any_shape or self.shape_problem is None
+
+    def require(self) -> Any:
+        """Return the tree that an offline edit works on; raise what makes bmux stop there."""
+        problem = self.version_problem or self.json_problem
+        if problem is None and not (self.spec and self.spec.any_shape):
+            problem = self.shape_problem
+        if problem is not None:
+            raise problem
+        return self.tree
+
+    def require_rewritable(self) -> None:
+        """Raise `NotRewritableError` when encoding the tree again would change a number."""
+        number = oversized_integer(self.section.payload)
+        if number is not None:
+            raise NotRewritableError(
+                self.place,
+                f"the integer {brief(number)}",
+                expected="integers of at most 64 bits",
+                advice="writing it back would change it, so the file stays as it is",
+            )
+
+    def encode(self, tree: Any) -> bytes:
+        """Return the payload for a changed tree, written the way bmux writes this section."""
+        option = orjson.OPT_SORT_KEYS if self.spec and self.spec.sorts_keys else 0
+        return orjson.dumps(tree, option=option)
+
+    def model(self) -> Any:
+        """Return the payload as the pydantic model of its version; raise what is wrong."""
+        if self.problem is not None:
+            raise self.problem
+        return self._adapter.validate_python(self.tree)
+
+    @property
+    def _adapter(self) -> Any:
+        return adapter(BY_ID[self.section.id].name, self.section.version)
+
+    def _repeated_key(self) -> EvidenceError | None:
+        spec = self.spec
+        if spec is None or not spec.records or not has_repeated_keys(self.section.payload):
+            return None
+        for place, key in repeated_keys(self.section.payload):
+            if any(_matches(place, record) for record in spec.records):
+                found = f"the key {brief(key)} twice at /{'/'.join(place)}"
+                return self._undecodable(found, "each key once in a record")
+        return None
+
+    def _other_shape(self) -> EvidenceError | None:
+        try:
+            self._adapter.validate_python(self.tree)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            pointer = "".join(f"/{part}" for part in first["loc"])
+            # Environment values are private, and an error line goes far.
+            value = "a value" if "env" in first["loc"] else brief(first["input"])
+            return self._undecodable(
+                f"{value} at {pointer or '/'} ({first['msg']})",
+                "the shape that bmux writes",
+            )
+        return None
+
+    def _undecodable(self, found: str, expected: str = "JSON") -> SectionUndecodableError:
+        return SectionUndecodableError(self.place, found, expected=expected)
+
+
+def _matches(place: tuple[str, ...], record: tuple[str, ...]) -> bool:
+    return len(place) == len(record) and all(
+        r in ("*", p) for p, r in zip(place, record, strict=True)
+    )

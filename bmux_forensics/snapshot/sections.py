@@ -1,0 +1,98 @@
+"""The sections bmux knows, as data: one row of facts for each id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from bmux_forensics.snapshot import models
+
+
+@dataclass(frozen=True)
+class SectionSpec:
+    """What is known of one section id.
+
+    Parameters
+    ----------
+    name : str
+        The short name that tables, findings and messages use.
+    id : str
+        The id in the envelope.
+    models : dict of int to type
+        The pydantic model of the payload for each version.
+    records : tuple of tuple of str
+        Where a repeated key is refused: paths to objects with fixed members, ``*``
+        for any key or index. A repeated key anywhere else is a map's: the last wins.
+    sorts_keys : bool
+        bmux rewrites the section with the keys of every object sorted.
+    any_shape : bool
+        bmux's offline kill takes any valid JSON, so rows are read from any shape.
+    """
+
+    name: str
+    id: str
+    models: dict[int, Any] = field(hash=False)
+    records: tuple[tuple[str, ...], ...] = ()
+    sorts_keys: bool = False
+    any_shape: bool = False
+
+
+SECTIONS: Final = (
+    SectionSpec(
+        "sessions",
+        "bmux.sessions/session-manager",
+        {1: models.Sessions},
+        records=(("*",),),
+    ),
+    SectionSpec(
+        "contexts",
+        "bmux.contexts/context-state",
+        {1: models.ContextState},
+        records=((), ("contexts", "*")),
+    ),
+    SectionSpec(
+        "clients",
+        "bmux.clients/follow-state",
+        {1: models.FollowState},
+        records=((), ("follows", "*")),
+    ),
+    SectionSpec(
+        "panes",
+        "bmux.pane_runtime/pane-runtime",
+        dict.fromkeys((1, 2, 3), models.PaneRuntime),
+        sorts_keys=True,
+        any_shape=True,
+    ),
+    SectionSpec(
+        "older_panes",
+        "bmux.server/pane-runtime",
+        {1: models.PaneRuntime},
+        sorts_keys=True,
+        any_shape=True,
+    ),
+    SectionSpec(
+        "tabs",
+        "bmux.tabs/arrangements",
+        {1: models.TabOrders, 2: models.TabArrangements},
+        records=((),),
+    ),
+    SectionSpec(
+        "workspaces",
+        "bmux.workspaces/catalog",
+        {1: models.Workspaces},
+        records=(("*",),),
+    ),
+)
+"""Every section of the format, in the order bmux's documentation of it takes."""
+
+BY_ID: Final = {spec.id: spec for spec in SECTIONS}
+BY_NAME: Final = {spec.name: spec for spec in SECTIONS}
+
+
+@cache
+def adapter(name: str, version: int) -> TypeAdapter[Any]:
+    """Return the validator of a section's payload in one version, built on first use."""
+    return TypeAdapter(BY_NAME[name].models[version])

@@ -1,0 +1,124 @@
+"""Read the values of a column out of JSON elements, into the dtype of its kind.
+
+An empty column has the dtype of a full one, and a value of another JSON type
+becomes null: only the reader of a finding needs to know what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from bmux_forensics.snapshot.identifiers import canonical_id, canonical_owner
+from bmux_forensics.tables.schema import Kind
+
+TEXT_DTYPE: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+"""The dtype of ids and text, shown as ``str``."""
+
+_ABSENT: Final = object()
+_I32: Final = range(-(2**31), 2**31)
+_I64: Final = range(-(2**63), 2**63)
+_TYPE_NAMES: Final = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    list: "array",
+    dict: "object",
+}
+
+
+def at_path(nodes: list[Any], path: tuple[str, ...], default: Any = None) -> list[Any]:
+    """Follow member names from each element; `default` where the way ends early."""
+    for name in path:
+        nodes = [n.get(name, default) if isinstance(n, dict) else default for n in nodes]
+    return nodes
+
+
+def _text(values: list[Any]) -> list[Any]:
+    return [v if isinstance(v, str) else None for v in values]
+
+
+def _integers(allowed: range) -> Callable[[list[Any]], list[Any]]:
+    def read(values: list[Any]) -> list[Any]:
+        # `type() is`: a boolean is an int to Python, and none to bmux.
+        return [v if type(v) is int and v in allowed else None for v in values]
+
+    return read
+
+
+def _numbers(values: list[Any]) -> list[Any]:
+    return [float(v) if type(v) in (int, float) else None for v in values]
+
+
+def _booleans(values: list[Any]) -> list[Any]:
+    return [v if isinstance(v, bool) else None for v in values]
+
+
+def _json(values: list[Any]) -> list[Any]:
+    return [None if v is None or v is _ABSENT else orjson.dumps(v).decode() for v in values]
+
+
+def _counts(values: list[Any]) -> list[Any]:
+    return [len(v) if isinstance(v, list | dict) else None for v in values]
+
+
+def _types(values: list[Any]) -> list[Any]:
+    return [_TYPE_NAMES.get(type(v), "absent") for v in values]
+
+
+_READ: Final[dict[Kind, Callable[[list[Any]], list[Any]]]] = {
+    Kind.ID: lambda values: [canonical_id(v) for v in values],
+    Kind.OWNER: lambda values: [canonical_owner(v) for v in values],
+    Kind.TEXT: _text,
+    Kind.KEY: _text,
+    Kind.SECRET: _text,
+    Kind.JSON: _json,
+    Kind.TYPE: _types,
+    Kind.PGID: _integers(_I32),
+    Kind.INTEGER: _integers(_I64),
+    Kind.COUNT: _counts,
+    Kind.NUMBER: _numbers,
+    Kind.BOOLEAN: _booleans,
+}
+
+_DTYPES: Final[dict[Kind, tuple[Any, Any]]] = {
+    Kind.PGID: (pd.Int64Dtype(), pa.int64()),
+    Kind.INTEGER: (pd.Int64Dtype(), pa.int64()),
+    Kind.COUNT: (pd.Int64Dtype(), pa.int64()),
+    Kind.NUMBER: (pd.Float64Dtype(), pa.float64()),
+    Kind.BOOLEAN: (pd.BooleanDtype(), pa.bool_()),
+}
+_TEXT: Final = (TEXT_DTYPE, pa.large_string())
+
+
+def column(kind: Kind, nodes: list[Any], path: tuple[str, ...] = ()) -> Any:
+    """Return the extension array of one column.
+
+    Parameters
+    ----------
+    kind : Kind
+        What the column holds.
+    nodes : list
+        The JSON elements of the rows.
+    path : tuple of str
+        The members that lead from an element to the value.
+
+    Examples
+    --------
+    >>> column(Kind.PGID, [{"p": 7}, {"p": True}, {"p": 2**31}], ("p",)).tolist()
+    [7, <NA>, <NA>]
+    """
+    return cells(kind, _READ[kind](at_path(nodes, path, _ABSENT)))
+
+
+def cells(kind: Kind, values: list[Any]) -> Any:
+    """Return the extension array of a kind's dtype for values that were read already."""
+    dtype, arrow = _DTYPES.get(kind, _TEXT)
+    return dtype.__from_arrow__(pa.array(values, arrow))
