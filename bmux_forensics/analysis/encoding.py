@@ -1,0 +1,46 @@
+"""The bytes that a plan makes of a snapshot: nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from bmux_forensics.analysis.plans import edits_of
+from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.snapshot.edits import apply_edits
+
+
+def encode_plan(
+    snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()
+) -> bytes:
+    """Return the file as it will be when a plan has been carried out.
+
+    Every pointer is resolved against the snapshot as it was read. Sections that the plan
+    does not touch keep their bytes, unknown members and sections included.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The snapshot that the plan was made from.
+    plan : DataFrame
+        A plan of that one snapshot.
+    rewrite : collection of str
+        Short names of sections to encode anew even if the plan has nothing for them.
+
+    Raises
+    ------
+    NotRewritableError
+        A section that must be encoded holds what would not survive it.
+    EvidenceError
+        The envelope or such a section is not one that bmux would take.
+    """
+    edits = edits_of(plan)
+    named = {reading.position for name in rewrite if (reading := snapshot.reading(name))}
+    payloads = {}
+    for position in sorted(named | edits.keys()):
+        reading = snapshot.readings[position]
+        tree = reading.require()
+        reading.require_rewritable()
+        payloads[position] = reading.encode(apply_edits(tree, edits.get(position, ())))
+    return snapshot.encode_with(payloads)
