@@ -52,7 +52,7 @@ def listen(
     accept: bool = True,
     backlog: int = 8,
     setup: str = "",
-    **options: object,
+    env: dict[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     # A short relative name: pytest's folders can be longer than a Unix address.
