@@ -1,0 +1,54 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Each step must fail loudly, also in the middle of a pipe.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types layers tests notebooks refresh-notebooks bench lock clean
+
+help:           ## show this list
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.base  ## audit, plan and kill on a copy of a real snapshot, with proof
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/run.sh
+
+test: lint types layers tests notebooks  ## everything that must hold
+
+lint: $(VENV)/.dev  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy --strict over package and tests
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev  ## one direction of imports
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.dev  ## behaviour, properties, doctests
+	$(BIN)/pytest
+
+notebooks: $(VENV)/.dev  ## run the stored notebooks and compare their outputs
+	$(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg -p no:cacheprovider notebooks
+
+refresh-notebooks: $(VENV)/.dev  ## run the notebooks and store their outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+bench: $(VENV)/.dev  ## ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.dev  ## pin what we depend on anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header -o constraints.txt
+
+clean:          ## remove what was made here
+	rm -rf $(VENV) demo-output .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
