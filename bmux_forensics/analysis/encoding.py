@@ -11,10 +11,13 @@ from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.edits import apply_edits
 
 
-def encode_plan(
-    snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()
-) -> bytes:
-    """Return the file as it will be when a plan has been carried out.
+def encode_plan(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()) -> bytes:
+    """Return the file as it will be when a plan has been carried out; see `carry_out`."""
+    return carry_out(snapshot, plan, rewrite=rewrite).raw
+
+
+def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()) -> Snapshot:
+    """Return the snapshot as it will be when a plan has been carried out.
 
     Every pointer is resolved against the snapshot as it was read. Sections that the plan
     does not touch keep their bytes, unknown members and sections included.
@@ -43,4 +46,4 @@ def encode_plan(
         tree = reading.require()
         reading.require_rewritable()
         payloads[position] = reading.encode(apply_edits(tree, edits.get(position, ())))
-    return snapshot.encode_with(payloads)
+    return snapshot.with_payloads(payloads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +30,8 @@ class Snapshot:
         Why there is no envelope.
     saved_at : datetime or None
         When bmux saved it, as far as the file's time tells (UTC).
+    digest : callable, optional
+        Gives the SHA-256 of `raw` where somebody computes it already.
 
     Examples
     --------
@@ -46,10 +48,13 @@ class Snapshot:
     envelope: Envelope | None = field(repr=False)
     envelope_problem: EvidenceError | None = None
     saved_at: datetime | None = None
+    digest: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the file, in hex: what a plan is bound to."""
+        if self.digest is not None:
+            return self.digest()
         return hashlib.sha256(self.raw).hexdigest()
 
     @cached_property
@@ -97,17 +102,26 @@ class Snapshot:
             raise self.checksum_problem
         return self.envelope
 
-    def encode_with(self, payloads: Mapping[int, bytes]) -> bytes:
-        """Return the file with the payloads of some sections (by position) replaced."""
-        envelope = self.require_envelope()
+    def with_payloads(self, payloads: Mapping[int, bytes]) -> Snapshot:
+        """Return the snapshot with the payloads of some sections (by position) replaced.
+
+        Its `raw` is the file as it would be written; it is not parsed again.
+        """
         sections = tuple(
             section.with_payload(payloads[i]) if i in payloads else section
-            for i, section in enumerate(envelope.sections)
+            for i, section in enumerate(self.require_envelope().sections)
         )
-        return encode_envelope(envelope.with_sections(sections))
+        envelope = self.require_envelope().with_sections(sections)
+        return Snapshot(self.name, encode_envelope(envelope), envelope, None, self.saved_at)
 
 
-def read_snapshot(raw: bytes, name: str, *, saved_at: datetime | None = None) -> Snapshot:
+def read_snapshot(
+    raw: bytes,
+    name: str,
+    *,
+    saved_at: datetime | None = None,
+    digest: Callable[[], str] | None = None,
+) -> Snapshot:
     """Read a snapshot from bytes; never raises for what the bytes hold.
 
     Parameters
@@ -118,6 +132,8 @@ def read_snapshot(raw: bytes, name: str, *, saved_at: datetime | None = None) ->
         What to call it.
     saved_at : datetime, optional
         When it was saved (UTC), where that is known.
+    digest : callable, optional
+        Gives the SHA-256 of `raw` where somebody computes it already.
 
     Returns
     -------
@@ -125,6 +141,6 @@ def read_snapshot(raw: bytes, name: str, *, saved_at: datetime | None = None) ->
         With `envelope_problem` set when the bytes are no envelope.
     """
     try:
-        return Snapshot(name, raw, parse_envelope(raw, name), None, saved_at)
+        return Snapshot(name, raw, parse_envelope(raw, name), None, saved_at, digest)
     except EvidenceError as error:
-        return Snapshot(name, raw, None, error, saved_at)
+        return Snapshot(name, raw, None, error, saved_at, digest)
