@@ -1,0 +1,259 @@
+"""The lock that bmux and this tool share: `<snapshot>.lock`, made by whoever edits offline.
+
+bmux makes the file, and fails when it is there; nobody reads it, nobody notices a
+stale one. We keep to that and add two things that bmux need not know. The marker
+appears whole, as a hard link to a file that was written before, so that a process
+killed at any moment leaves a marker that names it. And the files that wait to be
+linked are a queue: among our own processes whoever came first goes first, so that
+nobody times out because rivals were luckier.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from bmux_forensics.errors import BusyError
+from bmux_forensics.store.marker import holder_alive, links_of, lock_path, look
+from bmux_forensics.store.process import this_process
+from bmux_forensics.store.refusals import write_error, writing
+from bmux_forensics.store.waiting import POLL, Waiting, remove_own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Self
+
+    from bmux_forensics.store.folder import Folder
+    from bmux_forensics.store.marker import Seen
+
+DEFAULT_TIMEOUT = 3.0
+"""Seconds to wait for a rival, as bmux does."""
+
+
+class LockHeldError(BusyError):
+    """Somebody else holds the lock, and did so for as long as we were willing to wait.
+
+    Parameters
+    ----------
+    where, found, advice
+        As in `bmux_forensics.errors.ForensicsError`.
+    seen : Seen or None
+        The lock as it was seen at the end.
+    timeout : float
+        Seconds that we waited.
+
+    Attributes
+    ----------
+    path : Path
+        The lock.
+    age : float or None
+        Seconds since its marker was made.
+    pid : int or None
+        The holder's process number.
+    host : str
+        The holder's host, "" when the marker does not say.
+    alive : bool or None
+        Whether the holder runs; None when that can't be told.
+    """
+
+    kind = "lock-held"
+
+    def __init__(
+        self,
+        where: str,
+        found: str,
+        *,
+        advice: str = "",
+        seen: Seen | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        super().__init__(where, found, advice=advice)
+        self.path = Path(where)
+        self.age = seen.age if seen else None
+        self.timeout = timeout
+        holder = seen.marker.holder if seen else None
+        self.pid = holder.pid if holder else None
+        self.host = holder.host if holder else ""
+        self.alive = holder_alive(seen.marker) if seen else None
+
+
+class SnapshotLock(filelock.BaseFileLock):
+    """Hold `<snapshot>.lock`, in bmux's protocol and with filelock's interface.
+
+    Parameters
+    ----------
+    snapshot : path-like
+        The snapshot as it is named; a symbolic link is not followed, for bmux does
+        not either. `locked` takes the locks of all its names.
+    timeout : float
+        Seconds to wait for a rival. filelock itself fills in -1, so a negative one
+        means the default of 3 s here; `acquire(timeout=-1)` waits for ever.
+    thread_local : bool
+        Whether every thread holds it on its own.
+    blocking : bool
+        Whether to wait at all.
+
+    Notes
+    -----
+    Acquiring raises `LockHeldError` instead of `filelock.Timeout`, and `WriteError`
+    at once where no lock can be made. A marker that was broken and made anew by
+    somebody else is left alone on release.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with SnapshotLock(Path(folder, "snap.json")) as lock:
+    ...         Path(lock.lock_file).read_text().startswith(f"pid={os.getpid()}")
+    True
+    """
+
+    def __init__(
+        self,
+        snapshot: str | os.PathLike[str],
+        timeout: float = -1,
+        thread_local: bool = True,  # noqa: FBT001, FBT002, RUF100 - filelock's own signature
+        *,
+        blocking: bool = True,
+    ) -> None:
+        super().__init__(
+            str(lock_path(snapshot)),
+            timeout=DEFAULT_TIMEOUT if timeout < 0 else timeout,
+            thread_local=thread_local,
+            blocking=blocking,
+        )
+        self._waits = threading.local()
+        self._holds: dict[int, tuple[Folder, int]] = {}
+
+    def acquire(
+        self,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        **options: Any,  # whatever else the installed filelock takes
+    ) -> filelock.AcquireReturnProxy[Self]:
+        """Take the lock, waiting as long as the timeout says.
+
+        Raises
+        ------
+        LockHeldError
+            Somebody else held it all the while.
+        WriteError
+            No lock can be made here.
+        """
+        poll = POLL if poll_interval is None else poll_interval
+        if self.is_locked:
+            return super().acquire(timeout, poll, **options)
+        path = Path(self.lock_file)
+        with writing(path, "making the lock"):
+            waiting = self._waits.current = Waiting(path)
+        try:
+            return super().acquire(timeout, poll, **options)
+        except filelock.Timeout as error:
+            waited = self.timeout if timeout is None else timeout
+            raise _held_error(path, waiting.folder, waited) from error
+        finally:
+            self._waits.current = None
+            if not self.is_locked:
+                waiting.retract()
+
+    def _acquire(self) -> None:
+        waiting: Waiting = self._waits.current
+        with writing(waiting.path, "making the lock"):
+            waiting.prepare()
+            if not waiting.claim():
+                return
+        fd, folder = waiting.hand_over()
+        self._holds[fd] = (folder, os.getpid())
+        self._context.lock_file_fd = fd
+
+    def _release(self) -> None:
+        fd = self._context.lock_file_fd
+        self._context.lock_file_fd = None
+        if fd is None:
+            return
+        folder, pid = self._holds.pop(fd)
+        path = Path(self.lock_file)
+        try:
+            if pid == os.getpid():  # a forked child has a copy of the hold, not the lock
+                remove_own(folder, path.name, fd)
+        except OSError as error:
+            raise write_error(path, "removing the lock", error) from error
+        finally:
+            os.close(fd)
+            folder.close()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the marker on disk is still the one that this lock made."""
+        fd = self._context.lock_file_fd
+        if fd is None or fd not in self._holds:
+            return False
+        try:
+            status = self._holds[fd][0].status(Path(self.lock_file).name)
+        except OSError:
+            return False
+        return os.path.samestat(status, os.fstat(fd))
+
+
+def _held_error(path: Path, folder: Folder, timeout: float) -> LockHeldError:
+    """Say who holds the lock and what to do about it."""
+    seen = look(folder, path.name)
+    if seen is None:
+        advice = "many edits at once; try again"
+        return LockHeldError(
+            str(path), "the lock was free only for moments", timeout=timeout, advice=advice
+        )
+    error = LockHeldError(str(path), "", seen=seen, timeout=timeout)
+    who = "somebody unknown" if error.pid is None else f"process {error.pid}"
+    if error.host not in ("", this_process().host):
+        who += f" on {error.host}"
+    error.found = f"the lock is held by {who} since {seen.age:.0f} s ago"
+    if error.alive is False:
+        error.found += ", which is gone"
+        error.advice = "break it with `bmux-forensics unlock`"
+    elif error.alive:
+        error.advice = f"wait for it; gave up after {timeout:g} s"
+    else:
+        error.advice = "if nobody is editing, break it with `bmux-forensics unlock`"
+    return error
+
+
+@contextmanager
+def locked(
+    snapshot: str | os.PathLike[str], *, timeout: float = DEFAULT_TIMEOUT
+) -> Iterator[Callable[[], bool]]:
+    """Hold the locks of a snapshot's every name, so that whoever edits by one of them waits.
+
+    Parameters
+    ----------
+    snapshot : path-like
+        The snapshot; where it is a symbolic link, the lock of each name on the way
+        to the file is taken, in one order for everybody.
+    timeout : float
+        Seconds for all of them together.
+
+    Yields
+    ------
+    callable
+        Tells whether every lock is still ours; ask it before the rename.
+
+    Raises
+    ------
+    LockHeldError
+        Somebody else held one all the while.
+    WriteError
+        A lock can't be made.
+    """
+    end = time.monotonic() + timeout
+    with ExitStack() as stack:
+        locks = [SnapshotLock(name) for name in sorted(links_of(snapshot))]
+        for lock in locks:
+            lock.acquire(timeout=max(0.0, end - time.monotonic()))
+            stack.callback(lock.release)
+        yield lambda: all(lock.is_ours for lock in locks)
