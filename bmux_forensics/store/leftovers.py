@@ -22,7 +22,7 @@ from bmux_forensics.store.process import ProcessName, is_gone, this_process
 
 _PREFIX = ".bmux-forensics."
 _PATTERN = re.compile(
-    r"\.bmux-forensics\.(?P<role>lock|stage|aside|copy|state)\.(?P<target>[0-9a-f]{8})"
+    r"\.bmux-forensics\.(?P<role>lock|break|stage|aside|copy)\.(?P<target>[0-9a-f]{8})"
     r"\.(?P<place>[0-9a-f]{8})\.(?P<boot>[0-9a-f]{8})\.(?P<pidns>[0-9]*)"
     r"\.(?P<pid>[0-9]{1,10})-(?P<start>[0-9.]*)\.(?P<moment>[0-9a-f]{16})[0-9a-f]{8}\.tmp"
 )

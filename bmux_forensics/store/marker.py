@@ -179,9 +179,11 @@ class Seen:
 
     def is_still(self, other: Seen) -> bool:
         """Tell whether both are one marker: the same inode with the same content."""
-        return (self.status.st_dev, self.status.st_ino, self.content) == (
-            other.status.st_dev,
-            other.status.st_ino,
+        mine, its = self.status, other.status
+        return (mine.st_dev, mine.st_ino, mine.st_mtime_ns, self.content) == (
+            its.st_dev,
+            its.st_ino,
+            its.st_mtime_ns,
             other.content,
         )
 
