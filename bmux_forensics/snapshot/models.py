@@ -200,6 +200,28 @@ class PaneRuntime(Record):
     sessions: list[Runtime]
 
 
+class OlderLaunchCommand(Record):
+    """A launch command as alpha.1 reads it: nothing but the folder has a default."""
+
+    program: StrictStr
+    args: list[StrictStr]
+    cwd: StrictStr | None = None
+    env: dict[str, StrictStr]
+
+
+class OlderPane(Record):
+    """A pane as alpha.1 reads it; the members that came later are unknown to it."""
+
+    id: Id
+    name: StrictStr | None = None
+    shell: StrictStr
+    launch_command: OlderLaunchCommand | None = None
+    process_group_id: I32 | None = None
+    active_command: StrictStr | None = None
+    active_command_source: Literal["verbatim", "inspection"] | None = None
+    last_known_cwd: StrictStr | None = None
+
+
 class OlderViewport(Record):
     """A viewport as alpha.1 reads it: the insets under their older names only."""
 
@@ -209,11 +231,31 @@ class OlderViewport(Record):
     status_bottom_inset: U16
 
 
-class OlderRuntime(Runtime):
+class OlderSurface(Record):
+    """A floating surface as alpha.1 reads it."""
+
+    id: Id
+    pane_id: Id
+    x: U16
+    y: U16
+    w: U16
+    h: U16
+    z: I32
+    visible: StrictBool
+    opaque: StrictBool
+    accepts_input: StrictBool
+    cursor_owner: StrictBool
+
+
+class OlderRuntime(Record):
     """A session's panes as alpha.1 reads them."""
 
-    attach_viewport: OlderViewport | None = None  # type: ignore[assignment]  # another form, on purpose
-    floating_surfaces: list[FloatingSurface]
+    session_id: Id
+    panes: list[OlderPane]
+    focused_pane_id: Id | None = None
+    layout_root: Layout | None = None
+    attach_viewport: OlderViewport | None = None
+    floating_surfaces: list[OlderSurface]
 
 
 class OlderPaneRuntime(Record):
