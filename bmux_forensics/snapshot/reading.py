@@ -119,6 +119,14 @@ class Reading:
             return False
         return self.spec.any_shape or self.shape_problem is None
 
+    def edited(self, tree: Any) -> Reading:
+        """Return the section with another tree, trusted to be one that bmux takes."""
+        section = self.section.with_payload(self.encode(tree))
+        reading = Reading(self.where, self.position, section)
+        # What was decoded once and only edited need not be decoded again.
+        reading.__dict__.update(_parsed=(tree, None), shape_problem=None)
+        return reading
+
     def require(self) -> Any:
         """Return the tree that an offline edit works on; raise what makes bmux stop there."""
         problem = self.version_problem or self.json_problem
@@ -183,6 +191,8 @@ class Reading:
 
 
 def _matches(place: tuple[str, ...], record: tuple[str, ...]) -> bool:
+    if record[-1:] == ("**",):
+        place, record = place[: len(record) - 1], record[:-1]
     return len(place) == len(record) and all(
         r in ("*", p) for p, r in zip(place, record, strict=True)
     )

@@ -25,11 +25,13 @@ class SectionSpec:
         The pydantic model of the payload for each version.
     records : tuple of tuple of str
         Where a repeated key is refused: paths to objects with fixed members, ``*``
-        for any key or index. A repeated key anywhere else is a map's: the last wins.
+        for any key or index, ``**`` at the end for everything below. A repeated key
+        anywhere else is a map's: the last wins.
     sorts_keys : bool
         bmux rewrites the section with the keys of every object sorted.
     any_shape : bool
         bmux's offline kill takes any valid JSON, so rows are read from any shape.
+        Its server does not: there such a section fails.
     """
 
     name: str
@@ -39,6 +41,18 @@ class SectionSpec:
     sorts_keys: bool = False
     any_shape: bool = False
 
+
+_RUNTIME: Final = ("sessions", "*")
+_PANE: Final = (*_RUNTIME, "panes", "*")
+_PANE_RECORDS: Final = (
+    (),
+    _RUNTIME,
+    _PANE,
+    (*_PANE, "launch_command"),
+    (*_RUNTIME, "layout_root", "**"),
+    (*_RUNTIME, "attach_viewport"),
+    (*_RUNTIME, "floating_surfaces", "*"),
+)
 
 SECTIONS: Final = (
     SectionSpec(
@@ -63,6 +77,7 @@ SECTIONS: Final = (
         "panes",
         "bmux.pane_runtime/pane-runtime",
         dict.fromkeys((1, 2, 3), models.PaneRuntime),
+        records=_PANE_RECORDS,
         sorts_keys=True,
         any_shape=True,
     ),
@@ -70,6 +85,7 @@ SECTIONS: Final = (
         "older_panes",
         "bmux.server/pane-runtime",
         {1: models.PaneRuntime},
+        records=_PANE_RECORDS,
         sorts_keys=True,
         any_shape=True,
     ),
@@ -78,6 +94,7 @@ SECTIONS: Final = (
         "bmux.tabs/arrangements",
         {1: models.TabOrders, 2: models.TabArrangements},
         records=((),),
+        any_shape=True,
     ),
     SectionSpec(
         "workspaces",
