@@ -251,6 +251,14 @@ _OLDER_PANES: Final = tuple(
 
 _TABS: Final = (
     Table(
+        "tab_scopes",
+        "tabs",
+        ((1, "/{scope:map}"), (2, "/orders/{scope:map}")),
+        (_of_key("scope_id", "scope"), Column("tabs", Kind.COUNT)),
+        key=("scope_id",),
+        meaning="A scope that has an order of tabs, perhaps an empty one.",
+    ),
+    Table(
         "tab_orders",
         "tabs",
         ((1, "/{scope:map}/{position:list}"), (2, "/orders/{scope:map}/{position:list}")),

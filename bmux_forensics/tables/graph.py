@@ -160,7 +160,7 @@ _TABS: Final = (
     _reference(
         "tab-context", "tab_orders(context_id)", "contexts(context_id)", _NO_ACTION, _CASCADE
     ),
-    _reference("tab-scope", "tab_orders(scope_id)", "workspaces(workspace_id)"),
+    _reference("tab-scope", "tab_scopes(scope_id)", "workspaces(workspace_id)"),
     _reference(
         "pending-context", "pending_tabs(context_id)", "contexts(context_id)", _NO_ACTION, _CASCADE
     ),
