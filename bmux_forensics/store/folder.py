@@ -8,6 +8,7 @@ the path is joined instead.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -107,6 +108,11 @@ class Folder:
         """Ask whether this process may write the file of that name."""
         effective = os.access in os.supports_effective_ids
         return os.access(self._name(name), os.W_OK, dir_fd=self._fd, effective_ids=effective)
+
+    def refuse_read_only(self) -> None:
+        """Raise the system's own error where the whole file system is read-only."""
+        if self._fd is not None and os.fstatvfs(self._fd).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     def names(self) -> list[str]:
         """List the names in the folder, in no order."""

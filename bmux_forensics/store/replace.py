@@ -157,6 +157,7 @@ class Staged:
         self._refuse_changed()
         with writing(self.path, "looking at the file"):
             if not self._folder.may_write(self.path.name):
+                self._folder.refuse_read_only()
                 raise WriteError(
                     str(self.path), "no permission to write it", advice="make it writable first"
                 )
