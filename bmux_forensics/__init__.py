@@ -1,1 +1,105 @@
-"""See, explain, mend and safely edit the snapshots of the bmux terminal multiplexer."""
+"""See, explain, mend and safely edit the snapshots of the bmux terminal multiplexer.
+
+Everything a notebook, a script or the command line needs is a name of this package;
+the rooms below it may change. A name is imported when it is first used, so that
+``import bmux_forensics`` costs next to nothing.
+
+Examples
+--------
+>>> import bmux_forensics as bf
+>>> "open_snapshot" in dir(bf)
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from bmux_forensics._version import __version__
+
+if TYPE_CHECKING:
+    from bmux_forensics.actions.door import Passage
+    from bmux_forensics.actions.kill import (
+        KillOutcome,
+        KillPlan,
+        apply_kill,
+        is_beyond_reading,
+        kill,
+        plan_of_kill,
+        preview_kill,
+    )
+    from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
+    from bmux_forensics.actions.tables import load_tables
+    from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
+    from bmux_forensics.errors import ForensicsError
+    from bmux_forensics.host.paths import BmuxPaths, find_paths
+    from bmux_forensics.snapshot.document import Snapshot, read_snapshot
+    from bmux_forensics.snapshot.summary import Summary, summarize
+    from bmux_forensics.tables.build import Tables
+    from bmux_forensics.tables.catalog import TABLES
+
+_HOMES: Final = {
+    "actions.door": ("Passage",),
+    "actions.kill": (
+        "KillOutcome",
+        "KillPlan",
+        "apply_kill",
+        "is_beyond_reading",
+        "kill",
+        "plan_of_kill",
+        "preview_kill",
+    ),
+    "actions.opening": ("has_own_snapshot", "open_snapshot"),
+    "actions.tables": ("load_tables",),
+    "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
+    "errors": ("ForensicsError",),
+    "host.paths": ("BmuxPaths", "find_paths"),
+    "snapshot.document": ("Snapshot", "read_snapshot"),
+    "snapshot.summary": ("Summary", "summarize"),
+    "tables.build": ("Tables",),
+    "tables.catalog": ("TABLES",),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "TABLES",
+    "BmuxPaths",
+    "ForensicsError",
+    "KillOutcome",
+    "KillPlan",
+    "LockState",
+    "Passage",
+    "Snapshot",
+    "Summary",
+    "Tables",
+    "__version__",
+    "apply_kill",
+    "find_paths",
+    "has_own_snapshot",
+    "inspect_lock",
+    "is_beyond_reading",
+    "kill",
+    "load_tables",
+    "open_snapshot",
+    "plan_of_kill",
+    "preview_kill",
+    "read_snapshot",
+    "summarize",
+    "unlock",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the facade when it is first used."""
+    if name not in _HOME_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the facade."""
+    return __all__

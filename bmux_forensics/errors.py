@@ -7,7 +7,8 @@ the kind, so that the command line and a script that uses the library agree.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 
 class ForensicsError(Exception):
@@ -64,10 +65,36 @@ def printable(text: str) -> str:
 
 
 class NoSuchSessionError(ForensicsError):
-    """A selector names no session of the snapshot."""
+    """A selector names no session of the snapshot.
+
+    Parameters
+    ----------
+    where, found, expected, advice
+        As in `ForensicsError`.
+    selectors : tuple of str
+        The selectors that name none.
+    """
 
     kind = "no-such-session"
     exit_code = 1
+
+    def __init__(
+        self,
+        where: str,
+        found: str,
+        *,
+        expected: str = "",
+        advice: str = "",
+        selectors: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(where, found, expected=expected, advice=advice)
+        self.selectors = selectors
+
+    @classmethod
+    def of(cls, selectors: Sequence[str], where: str) -> Self:
+        """Say of some selectors that they name no session of a snapshot."""
+        found = f"session not found: {', '.join(selectors)}"
+        return cls(where, found, selectors=tuple(selectors))
 
 
 class DeclinedError(ForensicsError):

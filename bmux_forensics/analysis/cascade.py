@@ -9,17 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from bmux_forensics.tables.build import Tables
+from bmux_forensics.tables.lookup import Key
 from bmux_forensics.tables.schema import ForeignKey, OnKill
-
-Key = tuple[Any, ...]
-"""A row's snapshot code and the values of some of its columns."""
 
 
 @dataclass(frozen=True)
@@ -50,28 +43,35 @@ class Touched:
 
 
 def cascade(
-    tables: Mapping[str, pd.DataFrame],
+    tables: Tables,
     references: Sequence[ForeignKey],
     roots: Mapping[str, Iterable[int]],
     *,
+    absent: Mapping[str, Mapping[str, Iterable[Key]]] | None = None,
     scrub: bool = False,
 ) -> Touched:
     """Find what goes, what becomes null and what is left dangling when some rows go.
 
     Parameters
     ----------
-    tables : mapping of str to DataFrame
+    tables : Tables
         The tables, of one snapshot or of many.
     references : sequence of ForeignKey
         The references to follow.
     roots : mapping of str to iterable of int
         The rows that go first, by row number of their table.
+    absent : mapping of str to mapping of str to iterable of Key, optional
+        Values that go although no row may have them: by table and column, as pairs of a
+        snapshot code and a value.
     scrub : bool
         Also do what each reference declares for one that would be left dangling.
     """
     sweep = _Sweep(tables, references)
     for table, rows in roots.items():
         sweep.delete(table, dict.fromkeys(rows, Cause("asked", table, -1, 0)))
+    for table, columns in (absent or {}).items():
+        for column, keys in columns.items():
+            sweep.without(table, column, keys)
     sweep.run()
     dangling = sweep.dangling()
     while scrub and sweep.scrub(dangling):
@@ -88,10 +88,8 @@ def cascade(
 class _Sweep:
     """The state of one cascade."""
 
-    def __init__(
-        self, tables: Mapping[str, pd.DataFrame], references: Sequence[ForeignKey]
-    ) -> None:
-        self.tables = tables
+    def __init__(self, tables: Tables, references: Sequence[ForeignKey]) -> None:
+        self.lookup = tables.lookup
         self.by_parent: dict[str, list[ForeignKey]] = {}
         for reference in references:
             self.by_parent.setdefault(reference.parent, []).append(reference)
@@ -107,28 +105,42 @@ class _Sweep:
             gone.update(fresh)
             self.queue.append((table, fresh))
 
+    def without(self, table: str, column: str, keys: Iterable[Key]) -> None:
+        """Let what refers to some values go, whether or not a row has them."""
+        causes = dict.fromkeys(keys, Cause("asked", table, -1, 0))
+        for reference in self.by_parent.get(table, ()):
+            if reference.parent_columns == (column,):
+                self.follow(reference, causes)
+
     def run(self) -> None:
         """Follow references until nothing new goes, nearest first."""
         while self.queue:
             table, rows = self.queue.pop(0)
             for reference in self.by_parent.get(table, ()):
-                if reference.on_kill is OnKill.NO_ACTION:
-                    continue
-                hit = self.referring(reference, rows)
-                if reference.on_kill is OnKill.CASCADE:
-                    self.delete(reference.table, hit)
-                else:
-                    self.nulled.setdefault(reference, {}).update(hit)
+                if reference.on_kill is not OnKill.NO_ACTION:
+                    self.follow(reference, self.causes(reference, rows))
 
-    def referring(self, reference: ForeignKey, rows: dict[int, Cause]) -> dict[int, Cause]:
-        """Return the rows that refer to some rows of the parent, each with its cause."""
-        keys = {
+    def follow(self, reference: ForeignKey, causes: Mapping[Key, Cause]) -> None:
+        """Do to the rows that refer to some values what their reference declares."""
+        if reference.on_kill is OnKill.CASCADE:
+            self.delete(reference.table, self.referring(reference, causes))
+        elif reference.on_kill is OnKill.SET_NULL:
+            hit = self.referring(reference, causes)
+            self.nulled.setdefault(reference, {}).update(hit)
+
+    def causes(self, reference: ForeignKey, rows: Mapping[int, Cause]) -> dict[Key, Cause]:
+        """Return the values that rows of the parent are referred to by, each with its cause."""
+        keys = self.lookup(reference.parent).keys(reference.parent_columns, rows)
+        return {
             key: Cause(reference.name, reference.parent, row, rows[row].depth + 1)
-            for row, key in keys_of(self.tables[reference.parent], reference.parent_columns, rows)
+            for row, key in keys
         }
-        found = rows_with(self.tables[reference.table], reference.columns, keys.keys())
-        wanted = keep_where(self.tables[reference.table], reference, found)
-        return {row: keys[found[row]] for row in wanted}
+
+    def referring(self, reference: ForeignKey, causes: Mapping[Key, Cause]) -> dict[int, Cause]:
+        """Return the rows that refer to some values, each with its cause."""
+        child = self.lookup(reference.table)
+        found = child.rows(reference.columns, causes)
+        return {row: causes[found[row]] for row in child.where(reference, found)}
 
     def surviving(self, table: str, rows: dict[int, Cause]) -> dict[int, Cause]:
         """Return those rows that do not go."""
@@ -142,7 +154,8 @@ class _Sweep:
             for reference in self.by_parent.get(parent, ()):
                 if reference.on_kill is OnKill.NO_ACTION:
                     lost = self._without_survivor(reference, rows)
-                    hit = self.surviving(reference.table, self.referring(reference, lost))
+                    causes = self.causes(reference, lost)
+                    hit = self.surviving(reference.table, self.referring(reference, causes))
                     nulled = self._nulled(reference)
                     found[reference] = {r: c for r, c in hit.items() if r not in nulled}
         return found
@@ -157,9 +170,9 @@ class _Sweep:
         }
 
     def _without_survivor(self, reference: ForeignKey, rows: dict[int, Cause]) -> dict[int, Cause]:
-        parent = self.tables[reference.parent]
-        keys = dict(keys_of(parent, reference.parent_columns, rows))
-        same = rows_with(parent, reference.parent_columns, set(keys.values()))
+        parent = self.lookup(reference.parent)
+        keys = dict(parent.keys(reference.parent_columns, rows))
+        same = parent.rows(reference.parent_columns, keys.values())
         kept = {key for row, key in same.items() if row not in self.deleted[reference.parent]}
         return {row: cause for row, cause in rows.items() if keys.get(row) not in kept}
 
@@ -174,54 +187,3 @@ class _Sweep:
                 self.nulled.setdefault(reference, {}).update(rows)
                 done = True
         return done
-
-
-def keys_of(
-    frame: pd.DataFrame, columns: Sequence[str], rows: Iterable[int]
-) -> list[tuple[int, Key]]:
-    """Return the key of each row that has one (a null in a column means none)."""
-    numbers = np.fromiter(rows, dtype=np.int64)
-    codes = frame["snapshot"].cat.codes.to_numpy()[numbers].tolist()
-    values = [frame[column].array.take(numbers) for column in columns]
-    nulls = np.zeros(len(numbers), dtype=bool)
-    for value in values:
-        nulls |= np.asarray(pd.isna(value))
-    keys = zip(codes, *(value.tolist() for value in values), strict=True)
-    return [
-        (row, key)
-        for row, key, null in zip(numbers.tolist(), keys, nulls.tolist(), strict=True)
-        if not null
-    ]
-
-
-def rows_with(frame: pd.DataFrame, columns: Sequence[str], keys: Iterable[Key]) -> dict[int, Key]:
-    """Return the rows whose columns have one of some keys, with the key of each."""
-    wanted = set(keys)
-    if not wanted or frame.empty:
-        return {}
-    sieved = _sieve(frame, columns[-1], {(key[0], key[-1]) for key in wanted})
-    return {row: key for row, key in keys_of(frame, columns, sieved) if key in wanted}
-
-
-def _sieve(frame: pd.DataFrame, column: str, keys: set[Key]) -> list[int]:
-    """Return the rows that may have one of some (snapshot code, value) keys; never too few."""
-    array = frame[column].array
-    if isinstance(array, pd.arrays.ArrowStringArray):
-        values = pa.array([value for _, value in keys], pa.large_string())
-        mask = pc.is_in(array.__arrow_array__(), value_set=values)
-        return np.flatnonzero(mask.to_numpy(zero_copy_only=False)).tolist()
-    # Places are small numbers that every snapshot has, so the snapshot goes into the key.
-    codes = frame["snapshot"].cat.codes.to_numpy().astype(np.int64)
-    wanted = np.array([(code << 32) + value for code, value in keys], dtype=np.int64)
-    return np.flatnonzero(np.isin((codes << 32) + np.asarray(array), wanted)).tolist()
-
-
-def keep_where(frame: pd.DataFrame, reference: ForeignKey, rows: Iterable[int]) -> list[int]:
-    """Return those rows that a reference's `where` lets refer at all."""
-    numbers = list(rows)
-    if reference.where is None:
-        return numbers
-    column, value = reference.where
-    cells = frame[column].array.take(np.array(numbers, dtype=np.int64))
-    kept = pd.isna(cells) if value is None else cells == value
-    return [row for row, keep in zip(numbers, np.asarray(kept), strict=True) if keep]

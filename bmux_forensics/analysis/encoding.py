@@ -40,10 +40,10 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     """
     edits = edits_of(plan)
     named = {reading.position for name in rewrite if (reading := snapshot.reading(name))}
-    payloads = {}
+    edited = []
     for position in sorted(named | edits.keys()):
         reading = snapshot.readings[position]
         tree = reading.require()
         reading.require_rewritable()
-        payloads[position] = reading.encode(apply_edits(tree, edits.get(position, ())))
-    return snapshot.with_payloads(payloads)
+        edited.append(reading.edited(apply_edits(tree, edits.get(position, ()))))
+    return snapshot.with_readings(edited)

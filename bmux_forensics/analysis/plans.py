@@ -12,22 +12,24 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 
 from bmux_forensics.analysis.cascade import Cause, Touched, cascade
 from bmux_forensics.snapshot.edits import DELETE, SET, Edit, resolve
 from bmux_forensics.tables.build import Tables, places_of
 from bmux_forensics.tables.catalog import BY_NAME
-from bmux_forensics.tables.cells import TEXT_DTYPE
+from bmux_forensics.tables.cells import TEXT_DTYPE, cells
 from bmux_forensics.tables.graph import FOREIGN_KEYS
-from bmux_forensics.tables.schema import ForeignKey
+from bmux_forensics.tables.lookup import Key
+from bmux_forensics.tables.schema import ForeignKey, Kind
 from bmux_forensics.tables.walk import pointer_at
 
 ACTIONS: Final = ("delete", "set-null", "set", "insert", "keep")
 """What a plan row does; ``keep`` changes nothing: the row is left dangling, and shown."""
 
-COLUMNS: Final = {
+COLUMNS: Final[dict[str, Any]] = {
     "snapshot": None,
-    "section": "int64",
+    "section": np.dtype("int64"),
     "table": TEXT_DTYPE,
     "key": TEXT_DTYPE,
     "column": TEXT_DTYPE,
@@ -35,9 +37,9 @@ COLUMNS: Final = {
     "old": TEXT_DTYPE,
     "new": TEXT_DTYPE,
     "json_pointer": TEXT_DTYPE,
-    "contained": "bool",
+    "contained": np.dtype("bool"),
     "cause": TEXT_DTYPE,
-    "depth": "int64",
+    "depth": np.dtype("int64"),
 }
 """The columns of a plan and their dtypes; ``snapshot`` has the category dtype of its tables."""
 
@@ -45,7 +47,12 @@ _TABLE_ORDER: Final = {name: number for number, name in enumerate(BY_NAME)}
 
 
 def plan_kill(
-    tables: Tables, sessions: pd.DataFrame, *, scrub: bool = False, contained: bool = True
+    tables: Tables,
+    sessions: pd.DataFrame,
+    *,
+    contexts: pd.DataFrame | None = None,
+    scrub: bool = False,
+    contained: bool = True,
 ) -> pd.DataFrame:
     """Plan the kill of some sessions, in one snapshot or in many.
 
@@ -54,7 +61,11 @@ def plan_kill(
     tables : Tables
         The tables of the snapshots.
     sessions : DataFrame
-        What to kill: columns ``snapshot`` and ``session_id`` (resolved, canonical).
+        What to kill: columns ``snapshot`` and ``session_id`` (resolved, canonical). A
+        session without a row is killed too: what still refers to it goes.
+    contexts : DataFrame, optional
+        Contexts that go as if they were bound to such a session: columns ``snapshot``
+        and ``context_id``.
     scrub : bool
         Also clean what bmux would leave dangling.
     contained : bool
@@ -76,33 +87,35 @@ def plan_kill(
     >>> plan_kill(Tables([]), pd.DataFrame({"snapshot": [], "session_id": []})).empty
     True
     """
-    wanted = set(zip(sessions["snapshot"].astype(object), sessions["session_id"], strict=True))
-    frame = tables["sessions"]
-    hits = frame["session_id"].isin({session_id for _, session_id in wanted})
-    pairs = zip(
-        np.flatnonzero(hits).tolist(),
-        frame.loc[hits, "snapshot"].astype(object),
-        frame.loc[hits, "session_id"],
-        strict=True,
-    )
-    rows = [row for row, snapshot, session_id in pairs if (snapshot, session_id) in wanted]
+    wanted = _keys(tables, sessions, "session_id")
+    rows = tables.lookup("sessions").rows(("session_id",), wanted)
+    absent = {"sessions": {"session_id": wanted - set(rows.values())}}
+    if contexts is not None:
+        absent["bindings"] = {"context_id": _keys(tables, contexts, "context_id")}
     references = [key for key in FOREIGN_KEYS if contained or not key.contained]
-    touched = cascade(tables, references, {"sessions": rows}, scrub=scrub)
+    touched = cascade(tables, references, {"sessions": rows}, absent=absent, scrub=scrub)
     return plan_from(tables, touched)
+
+
+def _keys(tables: Tables, frame: pd.DataFrame, column: str) -> set[Key]:
+    codes = pd.Categorical(frame["snapshot"], dtype=tables.snapshot_dtype).codes.tolist()
+    return set(zip(codes, frame[column].tolist(), strict=True))
 
 
 def plan_from(tables: Tables, touched: Touched) -> pd.DataFrame:
     """Return the plan for what a cascade found; the columns are those of `plan_kill`."""
     rows = sorted(_rows(tables, touched), key=lambda row: row[0])
     columns = list(zip(*(row[1] for row in rows), strict=True)) or [()] * len(COLUMNS)
-    frame = {}
+    frame: dict[str, Any] = {}
     for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
         if dtype is None:
             codes = np.array(values, dtype=np.int64)
-            frame[name] = pd.Series(pd.Categorical.from_codes(codes, dtype=tables.snapshot_dtype))
+            frame[name] = pd.Categorical.from_codes(codes, dtype=tables.snapshot_dtype)
+        elif dtype is TEXT_DTYPE:
+            frame[name] = cells(Kind.TEXT, list(values))
         else:
-            frame[name] = pd.Series(list(values), dtype=dtype)
-    return pd.DataFrame(frame)
+            frame[name] = np.array(values, dtype=dtype)
+    return pd.DataFrame(frame, copy=False)
 
 
 _Row = tuple[tuple[int, int, int, str], tuple[Any, ...]]
@@ -136,13 +149,12 @@ class _Describer:
     ) -> Iterator[_Row]:
         """Yield a sort key and the plan row of each touched row."""
         numbers = list(causes)
-        part = self.tables[table].take(numbers)
-        codes = part["snapshot"].cat.codes.tolist()
-        sections = part["section"].tolist()
+        codes = self.tables.lookup(table).codes[numbers].tolist()
+        sections = self.values(table, "section", numbers)
         keys = self.keys(table, numbers)
         column = reference.columns[-1] if reference else None
         member = "".join(f"/{name}" for name in reference.member) if reference else ""
-        for i, place in enumerate(self.pointers(table, part, codes)):
+        for i, place in enumerate(self.pointers(table, numbers, codes)):
             row, cause, pointer = numbers[i], causes[numbers[i]], place + member
             contained = inside.get(row, False)
             old = None if contained else self.old(codes[i], sections[i], pointer)
@@ -151,20 +163,25 @@ class _Describer:
             order = (codes[i], _TABLE_ORDER[table], row, member)
             yield order, (*values, new, pointer, contained, self.cause(cause), cause.depth)
 
+    def values(self, table: str, column: str, numbers: Sequence[int]) -> list[Any]:
+        """Return the values of a column in some rows; None for null."""
+        array = self.tables.lookup(table).column(column)
+        values: list[Any] = array.take(pa.array(numbers, pa.int64())).to_pylist()
+        return values
+
     def keys(self, table: str, numbers: Sequence[int]) -> list[str]:
         """Return what each row is called: the values of its key columns."""
-        part = self.tables[table].take(list(numbers))
-        columns = [part[name].astype(object).tolist() for name in BY_NAME[table].key]
+        columns = [self.values(table, name, numbers) for name in BY_NAME[table].key]
         return [
-            " ".join("?" if pd.isna(value) else str(value) for value in values)
+            " ".join("?" if value is None else str(value) for value in values)
             for values in zip(*columns, strict=True)
         ]
 
-    def pointers(self, table: str, part: pd.DataFrame, codes: Sequence[int]) -> Iterator[str]:
+    def pointers(self, table: str, numbers: Sequence[int], codes: Sequence[int]) -> Iterator[str]:
         """Yield the JSON pointer of each row."""
         spec = BY_NAME[table]
         names = places_of(table)
-        places = zip(*(part[name].tolist() for name in names), strict=True)
+        places = zip(*(self.values(table, name, numbers) for name in names), strict=True)
         for code, place in zip(codes, places, strict=True):
             reading = self.tables.snapshots[code].reading(spec.section)
             template = spec.pointer(reading.section.version if reading else 1)
@@ -223,8 +240,7 @@ def process_groups(tables: Tables, sessions: pd.DataFrame) -> pd.DataFrame:
         positive, in file order; empty when there is none.
     """
     runtimes = tables["runtimes"]
-    codes = pd.Categorical(sessions["snapshot"], dtype=tables.snapshot_dtype).codes.tolist()
-    wanted = set(zip(codes, sessions["session_id"], strict=True))
+    wanted = _keys(tables, sessions, "session_id")
     hits = runtimes[runtimes["owner_id"].isin(set(sessions["session_id"]))]
     owners = zip(
         hits["snapshot"].cat.codes.tolist(),

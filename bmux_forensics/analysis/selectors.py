@@ -73,7 +73,7 @@ def resolve(sessions: pd.DataFrame, selectors: Sequence[str], where: str) -> lis
         else:
             missing.append(selector)
     if missing:
-        raise NoSuchSessionError(where, f"session not found: {', '.join(missing)}")
+        raise NoSuchSessionError.of(missing, where)
     return [i for i in dict.fromkeys(sessions["session_id"]) if i in found]
 
 

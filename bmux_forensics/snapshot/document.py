@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -102,17 +102,17 @@ class Snapshot:
             raise self.checksum_problem
         return self.envelope
 
-    def with_payloads(self, payloads: Mapping[int, bytes]) -> Snapshot:
-        """Return the snapshot with the payloads of some sections (by position) replaced.
+    def with_readings(self, edited: Iterable[Reading]) -> Snapshot:
+        """Return the snapshot with some of its sections edited.
 
         Its `raw` is the file as it would be written; it is not parsed again.
         """
-        sections = tuple(
-            section.with_payload(payloads[i]) if i in payloads else section
-            for i, section in enumerate(self.require_envelope().sections)
-        )
-        envelope = self.require_envelope().with_sections(sections)
-        return Snapshot(self.name, encode_envelope(envelope), envelope, None, self.saved_at)
+        changed = {reading.position: reading for reading in edited}
+        readings = tuple(changed.get(reading.position, reading) for reading in self.readings)
+        envelope = self.require_envelope().with_sections([r.section for r in readings])
+        snapshot = Snapshot(self.name, encode_envelope(envelope), envelope, None, self.saved_at)
+        snapshot.__dict__["readings"] = readings
+        return snapshot
 
 
 def read_snapshot(

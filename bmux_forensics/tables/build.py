@@ -13,6 +13,7 @@ from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.reading import Reading
 from bmux_forensics.tables.catalog import BY_NAME, TABLES
 from bmux_forensics.tables.cells import cells, column
+from bmux_forensics.tables.lookup import Lookup
 from bmux_forensics.tables.provenance import sections_table, snapshots_table
 from bmux_forensics.tables.schema import MASK, Kind, Table
 from bmux_forensics.tables.walk import Rows, place_columns, steps, walk
@@ -47,6 +48,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         self.snapshots = tuple(snapshots)
         self.show_env = show_env
         self._built: dict[str, pd.DataFrame] = {}
+        self._lookups: dict[str, Lookup] = {}
         self._names = pd.Index([s.name for s in self.snapshots], dtype="str")
         if not self._names.is_unique:
             twice = str(self._names[self._names.duplicated()][0])
@@ -77,6 +79,12 @@ class Tables(Mapping[str, pd.DataFrame]):
     def snapshot_dtype(self) -> pd.CategoricalDtype:
         """The one category dtype of every ``snapshot`` column of the batch."""
         return self._dtype
+
+    def lookup(self, name: str) -> Lookup:
+        """Return a table as one to find rows in by value; kept like the table."""
+        if name not in self._lookups:
+            self._lookups[name] = Lookup(self[name])
+        return self._lookups[name]
 
     def under(self, name: str, parents: Collection[tuple[int, int | str]]) -> pd.DataFrame:
         """Return the rows of a table that stand inside some elements, building only those.

@@ -1,0 +1,117 @@
+"""Open a snapshot for reading: bmux's own, a file, a compressed copy or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+import zstandard
+
+from bmux_forensics.errors import FileMissingError, FileUnreadableError
+from bmux_forensics.host.paths import BmuxPaths, find_paths
+from bmux_forensics.snapshot.document import Snapshot, read_snapshot
+from bmux_forensics.store.reading import Digest, FileIdentity, read_regular
+
+SIZE_LIMIT: Final = 1 << 30
+"""No more bytes than this are read of one snapshot, decompressed, unless asked for."""
+
+STDIN: Final = "-"
+"""The path that means standard input."""
+
+
+def _zstd(file: io.BytesIO) -> IO[bytes]:
+    return zstandard.ZstdDecompressor().stream_reader(file)
+
+
+_MAGIC: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _zstd,
+}
+_DAMAGED: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
+
+
+def open_snapshot(
+    path: str | Path | None = None, *, size_limit: int | None = SIZE_LIMIT
+) -> Snapshot:
+    """Read one snapshot; what is wrong inside it is for the result to say.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The file, plain or compressed (gzip, xz or zstd, told by its first bytes), or ``-``
+        for standard input. By default bmux's own snapshot.
+    size_limit : int or None
+        Refuse more bytes than this, decompressed; None lifts the limit.
+
+    Returns
+    -------
+    Snapshot
+        Also for a file that holds no envelope (`Snapshot.envelope_problem` says why).
+
+    Raises
+    ------
+    FileMissingError
+        There is nothing, or no regular file.
+    FileUnreadableError
+        The system does not let us read it, it is too large, or its compression is damaged.
+    """
+    if str(path) == STDIN:
+        raw = _limited(sys.stdin.buffer, "standard input", size_limit)
+        return read_snapshot(_decompressed(raw, "standard input", size_limit), STDIN)
+    paths = find_paths()
+    target = paths.snapshot if path is None else Path(path)
+    if path is None and not has_own_snapshot():
+        raise no_bmux_here(paths)
+    raw, identity = read_regular(target, limit=size_limit)
+    return snapshot_of(_decompressed(raw, str(target), size_limit), str(target), identity)
+
+
+def has_own_snapshot() -> bool:
+    """Tell whether anything stands where bmux keeps its own snapshot."""
+    own = find_paths().snapshot
+    return own.exists() or own.is_symlink()
+
+
+def snapshot_of(raw: bytes, name: str, identity: FileIdentity) -> Snapshot:
+    """Read a snapshot from the bytes of a file, hashing them beside the parsing."""
+    saved_at = datetime.fromtimestamp(identity.mtime_ns / 1e9, UTC)
+    return read_snapshot(raw, name, saved_at=saved_at, digest=Digest(raw).hexdigest)
+
+
+def no_bmux_here(paths: BmuxPaths) -> FileMissingError:
+    """Say where bmux's own snapshot would be, what decided that, and what to try instead."""
+    return FileMissingError(
+        str(paths.snapshot),
+        "no bmux snapshot on this machine",
+        advice=f"looked there because of {paths.data_rule}; name a snapshot to read another one, "
+        "for example `bmux-forensics info sample_snapshots/alpha4-day/*.json`",
+    )
+
+
+def _decompressed(raw: bytes, where: str, limit: int | None) -> bytes:
+    for magic, opener in _MAGIC.items():
+        if raw.startswith(magic):
+            try:
+                return _limited(opener(io.BytesIO(raw)), where, limit)
+            except _DAMAGED as error:
+                raise FileUnreadableError(
+                    where, f"damaged compressed data ({error})", advice="use another copy"
+                ) from error
+    return raw
+
+
+def _limited(file: IO[bytes], where: str, limit: int | None) -> bytes:
+    data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise FileUnreadableError(
+            where, "more than that", expected=f"at most {limit} bytes", advice="lift the size limit"
+        )
+    return data

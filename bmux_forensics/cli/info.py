@@ -1,0 +1,87 @@
+"""``info``: what a snapshot is, what is in it, what is wrong with it. Needs no tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+import bmux_forensics as bf
+from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
+from bmux_forensics.cli.output import put, put_json, put_rows, say
+from bmux_forensics.errors import EvidenceError, ForensicsError
+
+_HEX_START = 16
+
+
+@click.command(name="info")
+@PATHS
+@JSON
+@SIZE_LIMIT
+def command(paths: tuple[str, ...], *, as_json: bool, size_limit: int) -> int:
+    """Say what each snapshot is, what is in it and what is wrong with it.
+
+    A damaged file is shown as far as it can be read; then the exit code is 3.
+    """
+    shown, code = [], 0
+    for path in paths or (None,):
+        try:
+            snapshot = bf.open_snapshot(path, size_limit=size_limit or None)
+        except ForensicsError as error:
+            say(f"bmux-forensics: {error}")
+            code = error.exit_code
+            continue
+        if snapshot.problems:
+            code = EvidenceError.exit_code
+        shown.append((snapshot, bf.summarize(snapshot)))
+    if as_json:
+        put_json({"schema": SCHEMA, "snapshots": [_document(*pair) for pair in shown]})
+    else:
+        for snapshot, summary in shown:
+            _put(snapshot, summary)
+    return code
+
+
+def _document(snapshot: bf.Snapshot, summary: bf.Summary) -> dict[str, Any]:
+    saved = snapshot.saved_at
+    sessions = [{"id": i, "name": name or None} for i, name in summary.sessions]
+    return {
+        **asdict(summary),
+        "sessions": sessions,
+        "saved_at": saved.isoformat().replace("+00:00", "Z") if saved else None,
+    }
+
+
+def _put(snapshot: bf.Snapshot, summary: bf.Summary) -> None:
+    put(f"snapshot  {summary.name}")
+    put(f"size      {summary.size} bytes")
+    put(f"sha256    {summary.sha256}")
+    if snapshot.saved_at is not None:
+        put(f"saved     {_moment(snapshot.saved_at)}")
+    if summary.version is not None:
+        good = summary.checksum == summary.computed_checksum
+        verdict = "fits the sections" if good else "does NOT fit the sections"
+        put(f"envelope  version {summary.version}, checksum {verdict}")
+        columns = ("section", "version", "bytes", "entries", "state")
+        put()
+        put_rows(columns, [_section_row(section) for section in summary.sections])
+    if summary.sessions:
+        put()
+        put_rows(("session", "name"), summary.sessions)
+    if summary.problems:
+        put()
+    for problem in summary.problems:
+        put(f"problem: {problem}")
+
+
+def _section_row(section: Any) -> tuple[object, ...]:
+    state = "damaged" if section.problem else "ok"
+    return (section.id, section.version, section.size, section.entries, state)
+
+
+def _moment(moment: datetime) -> str:
+    age = datetime.now(UTC) - moment
+    local = moment.astimezone().isoformat(sep=" ", timespec="seconds")
+    return f"{local} ({age.days} days ago)" if age.days > 0 else local
