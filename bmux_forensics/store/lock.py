@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from bmux_forensics.errors import BusyError
 from bmux_forensics.store.marker import holder_alive, links_of, lock_path, look
 from bmux_forensics.store.process import this_process
 from bmux_forensics.store.refusals import write_error, writing
-from bmux_forensics.store.waiting import POLL, Waiting, remove_own
+from bmux_forensics.store.waiting import POLL, Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,8 +128,8 @@ class SnapshotLock(filelock.BaseFileLock):
             thread_local=thread_local,
             blocking=blocking,
         )
-        self._waits = threading.local()
-        self._holds: dict[int, tuple[Folder, int]] = {}
+        self._claims = threading.local()
+        self._holds: dict[int, Claim] = {}
 
     def acquire(
         self,
@@ -149,56 +149,51 @@ class SnapshotLock(filelock.BaseFileLock):
         poll = POLL if poll_interval is None else poll_interval
         if self.is_locked:
             return super().acquire(timeout, poll, **options)
-        path = Path(self.lock_file)
+        path, done = Path(self.lock_file), False
         with writing(path, "making the lock"):
-            waiting = self._waits.current = Waiting(path)
+            claim = self._claims.current = Claim(path)
         try:
-            return super().acquire(timeout, poll, **options)
+            proxy = super().acquire(timeout, poll, **options)
+            done = True
         except filelock.Timeout as error:
             waited = self.timeout if timeout is None else timeout
-            raise _held_error(path, waiting.folder, waited) from error
+            raise _held_error(path, claim.folder, waited) from error
         finally:
-            self._waits.current = None
-            if not self.is_locked:
-                waiting.retract()
+            if not done:  # a signal handler may have raised at any moment since
+                with suppress(OSError):
+                    claim.let_go()
+                self._forget()
+        return proxy
 
     def _acquire(self) -> None:
-        waiting: Waiting = self._waits.current
-        with writing(waiting.path, "making the lock"):
-            waiting.prepare()
-            if not waiting.claim():
+        claim: Claim = self._claims.current
+        with writing(claim.path, "making the lock"):
+            claim.prepare()
+            if not claim.claim():
                 return
-        fd, folder = waiting.hand_over()
-        self._holds[fd] = (folder, os.getpid())
-        self._context.lock_file_fd = fd
+        self._holds[claim.fd] = claim
+        self._context.lock_file_fd = claim.fd
 
     def _release(self) -> None:
-        fd = self._context.lock_file_fd
-        self._context.lock_file_fd = None
-        if fd is None:
-            return
-        folder, pid = self._holds.pop(fd)
-        path = Path(self.lock_file)
+        claim = self._holds.get(self._context.lock_file_fd or -1)
         try:
-            if pid == os.getpid():  # a forked child has a copy of the hold, not the lock
-                remove_own(folder, path.name, fd)
+            if claim is not None:
+                claim.let_go()
         except OSError as error:
-            raise write_error(path, "removing the lock", error) from error
-        finally:
-            os.close(fd)
-            folder.close()
+            self._forget()
+            raise write_error(self.lock_file, "removing the lock", error) from error
+        self._forget()  # only now: whatever interrupts the removal, it can be done again
+
+    def _forget(self) -> None:
+        fd, self._context.lock_file_fd = self._context.lock_file_fd, None
+        if fd is not None:
+            self._holds.pop(fd, None)
 
     @property
     def is_ours(self) -> bool:
         """Whether the marker on disk is still the one that this lock made."""
-        fd = self._context.lock_file_fd
-        if fd is None or fd not in self._holds:
-            return False
-        try:
-            status = self._holds[fd][0].status(Path(self.lock_file).name)
-        except OSError:
-            return False
-        return os.path.samestat(status, os.fstat(fd))
+        claim = self._holds.get(self._context.lock_file_fd or -1)
+        return claim is not None and claim.is_ours()
 
 
 def _held_error(path: Path, folder: Folder, timeout: float) -> LockHeldError:

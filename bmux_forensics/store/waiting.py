@@ -35,15 +35,16 @@ COURTESY = 0.06
 _BREAKER_TRIES = 50  # a tenth of a second
 
 
-class Waiting:
-    """One wait for one lock: the open folder, and the file that will be the marker."""
+class Claim:
+    """One try for one lock, from the wait to the release: its open folder and its marker."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = Folder(path.parent)
         self.name = ""
+        self.fd = -1
         self._content = b""
-        self._fd = -1
+        self._pid = os.getpid()
         self._free_since: float | None = None
 
     def prepare(self) -> None:
@@ -65,7 +66,7 @@ class Waiting:
             self.folder.discard(name)
             os.close(fd)
             raise
-        old, self._fd = self._fd, fd
+        old, self.fd = self.fd, fd
         if old >= 0:
             os.close(old)
 
@@ -84,6 +85,7 @@ class Waiting:
                 self._make(self.path.name)
             except FileExistsError:
                 return False
+        self.folder.discard(self.name)
         return True
 
     def _taken(self) -> bool:
@@ -119,22 +121,36 @@ class Waiting:
         )
         return here and is_alive(owner.pid, owner.start) is True
 
-    def hand_over(self) -> tuple[int, Folder]:
-        """Leave the queue and give the open marker and its folder to the holder."""
-        self.folder.discard(self.name)
-        fd, self._fd, self.name = self._fd, -1, ""
-        return fd, self.folder
+    def is_ours(self) -> bool:
+        """Tell whether the marker on disk is the one that this claim made."""
+        try:
+            return os.path.samestat(self.folder.status(self.path.name), os.fstat(self.fd))
+        except OSError:
+            return False
 
-    def retract(self) -> None:
-        """Leave without a trace, whatever was done so far."""
-        if self._fd >= 0:
-            with suppress(OSError):
-                remove_own(self.folder, self.path.name, self._fd)
-            os.close(self._fd)
-            self._fd = -1
-        if self.name:
-            self.folder.discard(self.name)
+    def let_go(self) -> None:
+        """Leave no trace, wherever it stands; may be called again when it was interrupted.
+
+        Raises
+        ------
+        OSError
+            The marker can't be removed; all else is let go of.
+        """
+        problem = None
+        if self._pid == os.getpid():  # a forked child has a copy of the claim, not the lock
+            try:
+                if self.fd >= 0:
+                    remove_own(self.folder, self.path.name, self.fd)
+            except OSError as error:
+                problem = error
+            if self.name:
+                self.folder.discard(self.name)
+        fd, self.fd, self.name = self.fd, -1, ""
+        if fd >= 0:
+            os.close(fd)
         self.folder.close()
+        if problem is not None:
+            raise problem
 
 
 def remove_own(folder: Folder, name: str, fd: int) -> bool:

@@ -264,3 +264,37 @@ def test_importing_the_lock_is_light() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert not {"asyncio", "pandas", "psutil", "platformdirs"} & set(run.stdout.split())
+
+
+INTERRUPT = """
+import signal, sys, time
+from bmux_forensics.errors import ForensicsError
+from bmux_forensics.store.lock import SnapshotLock
+armed = False
+def stop(*_):
+    if armed:
+        raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, stop)
+end = time.monotonic() + 2
+turn = 0
+while time.monotonic() < end:
+    turn += 1
+    try:
+        try:
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, 0.00002 + (turn % 97) * 0.000008)
+            with SnapshotLock(sys.argv[1], timeout=0):
+                pass
+        finally:
+            armed = False
+    except KeyboardInterrupt:
+        pass
+    except ForensicsError as error:
+        sys.exit(f"turn {turn}: {error}")
+print(turn)
+"""
+
+
+def test_a_signal_handler_that_raises_anywhere_leaves_no_lock(snapshot: Path, start: Start) -> None:
+    assert int(finished(start(INTERRUPT, snapshot))) > 100
+    assert not lock_of(snapshot).exists()
