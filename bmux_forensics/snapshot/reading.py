@@ -86,7 +86,7 @@ class Reading:
         """Why bmux's typed reader would not take the (valid JSON) payload, or None."""
         if self.spec is None or self.json_problem or self.version_problem:
             return None
-        return self._repeated_key() or self._other_shape()
+        return self.key_problem or self._other_shape()
 
     @property
     def problem(self) -> EvidenceError | None:
@@ -162,7 +162,9 @@ class Reading:
     def _adapter(self) -> Any:
         return adapter(BY_ID[self.section.id].name, self.section.version)
 
-    def _repeated_key(self) -> EvidenceError | None:
+    @cached_property
+    def key_problem(self) -> EvidenceError | None:
+        """The key that a record of the (valid JSON) payload has twice, or None."""
         spec = self.spec
         if spec is None or not spec.records or not has_repeated_keys(self.section.payload):
             return None

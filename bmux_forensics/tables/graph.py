@@ -114,7 +114,12 @@ _PANES: Final = (
     _inside("panes(runtime)", "runtimes(position)"),
     _inside("pane_environment(runtime, pane)", "panes(runtime, position)"),
     _inside("layout(runtime)", "runtimes(position)"),
-    _reference("layout-pane", "layout(runtime, pane_id)", "panes(runtime, pane_id)"),
+    _reference(
+        "layout-pane",
+        "layout(runtime, pane_id)",
+        "panes(runtime, pane_id)",
+        where=("kind", "leaf"),
+    ),
     _inside("floating_surfaces(runtime)", "runtimes(position)"),
     _reference("floating-pane", "floating_surfaces(runtime, pane_id)", "panes(runtime, pane_id)"),
     _reference(
