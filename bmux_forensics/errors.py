@@ -7,6 +7,7 @@ the kind, so that the command line and a script that uses the library agree.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -59,6 +60,17 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as text that can be encoded: bytes that are no UTF-8 are spelled.
+
+    Examples
+    --------
+    >>> path_text("caf\udce9.json")
+    'caf\\xe9.json'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 # --- 1: the answer is no ---------------------------------------------------------------------
