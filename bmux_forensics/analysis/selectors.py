@@ -35,12 +35,21 @@ def matches(sessions: pd.DataFrame, selector: str) -> pd.DataFrame:
     wanted = canonical_id(selector)
     if wanted is not None:
         return sessions[sessions["session_id"] == wanted]
-    if not selector:
+    if not selector or not _is_text(selector):
         return sessions.iloc[:0]
     named = sessions["name"] == selector
     prefixed = sessions["session_id"].str.startswith(selector.lower()).fillna(value=False)
     in_named = sessions["snapshot"].isin(sessions.loc[named, "snapshot"].unique())
     return sessions[named | (prefixed & ~in_named)]
+
+
+def _is_text(selector: str) -> bool:
+    """Tell whether a name could be spelled like that; an argument may hold any byte."""
+    try:
+        selector.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def resolve(sessions: pd.DataFrame, selectors: Sequence[str], where: str) -> list[str]:
