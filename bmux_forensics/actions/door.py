@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bmux_forensics.actions.opening import snapshot_of
+from bmux_forensics.actions.opening import open_for_change
 from bmux_forensics.errors import BusyError, EvidenceError, SnapshotChangedError
 from bmux_forensics.host.paths import find_paths
 from bmux_forensics.snapshot.document import Snapshot
@@ -85,8 +86,7 @@ def change_file(
         The system would not let us write; nothing was changed (6).
     """
     with _locked(path, lock_timeout) as last_look:
-        raw, identity = read_regular(path)
-        snapshot = snapshot_of(raw, str(path), identity)
+        snapshot, identity = open_for_change(path)
         require_bytes(snapshot, expect_sha256)
         try:
             changed = prepare(snapshot)
@@ -138,10 +138,8 @@ def _locked(path: Path, timeout: float) -> Iterator[Callable[[], None]]:
 
     bmux's own snapshot is locked as bmux locks it, by whatever name we were given it.
     """
-    if not path.is_file():
-        # Nothing to lock: reading will say what is wrong, and no lock is left in its place.
-        yield lambda: None
-        return
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where we may not look
+        read_regular(path)  # says what is wrong, and no lock is left in the file's place
     name = find_paths().snapshot if is_own_snapshot(path) else path
     with locked(name, timeout=timeout) as is_ours:
 

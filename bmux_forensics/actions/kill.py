@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -11,16 +11,22 @@ from typing import Final
 import pandas as pd
 
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
-from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
+from bmux_forensics.actions.opening import (
+    has_own_snapshot,
+    no_bmux_here,
+    open_for_change,
+)
 from bmux_forensics.analysis.encoding import carry_out
 from bmux_forensics.analysis.plans import plan_kill, process_groups, removed_contexts
 from bmux_forensics.analysis.selectors import resolve
 from bmux_forensics.errors import (
     ChecksumMismatchError,
     EvidenceError,
+    FileMissingError,
     NoSuchSessionError,
     NotASnapshotError,
     ProofError,
+    SnapshotChangedError,
     UsageError,
 )
 from bmux_forensics.host.paths import find_paths
@@ -45,12 +51,15 @@ class KillPlan:
         The contexts that go with them, sorted.
     scrub : bool
         Also clean what bmux would leave dangling.
+    path : Path or None
+        The file to change; by default the one that the snapshot's name means.
     """
 
     snapshot: Snapshot
     session_ids: tuple[str, ...]
     context_ids: tuple[str, ...]
     scrub: bool = False
+    path: Path | None = None
     _tables: Tables = field(repr=False, compare=False, kw_only=True)
     _edits: pd.DataFrame = field(repr=False, compare=False, kw_only=True)
 
@@ -193,12 +202,15 @@ def apply_kill(plan: KillPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> KillOut
         As `bmux_forensics.actions.door.change_file`.
     """
     changed = plan.after if plan.session_ids else None
-    passage = change_file(
-        Path(plan.snapshot.name),
-        lambda _: changed,
-        expect_sha256=plan.snapshot.sha256,
-        lock_timeout=lock_timeout,
-    )
+    try:
+        passage = change_file(
+            plan.path or Path(plan.snapshot.name),
+            lambda _: changed,
+            expect_sha256=plan.snapshot.sha256,
+            lock_timeout=lock_timeout,
+        )
+    except FileMissingError as gone:
+        raise SnapshotChangedError(gone.where, gone.found, advice="look at a new plan") from gone
     return KillOutcome(passage, plan)
 
 
@@ -239,6 +251,8 @@ def kill(  # noqa: PLR0913 - each is a word of the request
     """
     target = Path(path) if path is not None else find_paths().snapshot
     if path is None and not has_own_snapshot():
+        if expect_sha256 is not None:
+            raise SnapshotChangedError(str(target), "no such file", advice="look at a new plan")
         if selectors:
             raise NoSuchSessionError.of(selectors, str(target))
         return KillOutcome(Passage(target), None, had_snapshot=False)
@@ -278,8 +292,12 @@ def preview_kill(
     SnapshotChangedError
         The file has other bytes than expected.
     ForensicsError
-        As `plan_of_kill` and `bmux_forensics.actions.opening.open_snapshot`.
+        As `plan_of_kill` and `bmux_forensics.actions.opening.open_for_change`.
     """
-    snapshot = open_snapshot(path)
+    if path is None and not has_own_snapshot():
+        raise no_bmux_here(find_paths())
+    target = Path(path) if path is not None else find_paths().snapshot
+    snapshot, _ = open_for_change(target)
     require_bytes(snapshot, expect_sha256)
-    return plan_of_kill(snapshot, selectors, all_sessions=all_sessions, scrub=scrub)
+    plan = plan_of_kill(snapshot, selectors, all_sessions=all_sessions, scrub=scrub)
+    return replace(plan, path=target)

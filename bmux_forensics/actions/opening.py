@@ -14,7 +14,12 @@ from typing import IO, Any, Final
 
 import zstandard
 
-from bmux_forensics.errors import FileMissingError, FileUnreadableError
+from bmux_forensics.errors import (
+    FileMissingError,
+    FileUnreadableError,
+    NotRewritableError,
+    path_text,
+)
 from bmux_forensics.host.paths import BmuxPaths, find_paths
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.store.reading import Digest, FileIdentity, read_regular
@@ -71,19 +76,50 @@ def open_snapshot(
     if path is None and not has_own_snapshot():
         raise no_bmux_here(paths)
     raw, identity = read_regular(target, limit=size_limit)
-    return snapshot_of(_decompressed(raw, str(target), size_limit), str(target), identity)
+    return snapshot_of(_decompressed(raw, str(target), size_limit), target, identity)
+
+
+def open_for_change(path: Path) -> tuple[Snapshot, FileIdentity]:
+    """Read a snapshot file as it would be rewritten: no standard input, nothing compressed.
+
+    Raises
+    ------
+    NotRewritableError
+        It is a compressed copy.
+    EvidenceError
+        As `open_snapshot`.
+    """
+    raw, identity = read_regular(path)
+    if raw.startswith(tuple(_MAGIC)):
+        raise NotRewritableError(
+            str(path), "a compressed copy", expected="a snapshot", advice="decompress it first"
+        )
+    return snapshot_of(raw, path, identity), identity
 
 
 def has_own_snapshot() -> bool:
-    """Tell whether anything stands where bmux keeps its own snapshot."""
-    own = find_paths().snapshot
-    return own.exists() or own.is_symlink()
+    """Tell whether anything stands, or may stand, where bmux keeps its own snapshot."""
+    try:
+        find_paths().snapshot.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # we may not look: reading it will say why
+    return True
 
 
-def snapshot_of(raw: bytes, name: str, identity: FileIdentity) -> Snapshot:
+def snapshot_of(raw: bytes, path: Path, identity: FileIdentity) -> Snapshot:
     """Read a snapshot from the bytes of a file, hashing them beside the parsing."""
-    saved_at = datetime.fromtimestamp(identity.mtime_ns / 1e9, UTC)
-    return read_snapshot(raw, name, saved_at=saved_at, digest=Digest(raw).hexdigest)
+    saved_at = _moment(identity.mtime_ns)
+    digest = Digest(raw).hexdigest
+    return read_snapshot(raw, path_text(path), saved_at=saved_at, digest=digest)
+
+
+def _moment(mtime_ns: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # a file system can hold moments that no calendar has
 
 
 def no_bmux_here(paths: BmuxPaths) -> FileMissingError:
