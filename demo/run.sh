@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# The main job once, on a copy of a real snapshot: look, plan, kill, prove.
+# `make demo` runs this with its own virtual environment first on PATH.
+# Everything it writes lies in ./demo-output, which is made anew each time.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly SAMPLE=sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json
+readonly OUT=demo-output
+readonly COPY=$OUT/snapshot.json
+
+fail() {
+    printf '\ndemo FAILED: %s\n' "$*" >&2
+    exit 1
+}
+trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
+
+heading() { printf '\n== %s\n' "$*"; }
+show() {
+    printf '\n$ %s\n' "$*"
+    "$@"
+}
+proven() { printf 'proven  %s\n' "$*"; }
+
+sha256() {
+    if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1
+}
+# The value of one member of a JSON object in a file.
+member() { python -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$@"; }
+# How many lines of a file hold a text; none is an answer here, not an error.
+lines_with() { grep -c -F -e "$1" "$2" || true; }
+
+command -v bmux-forensics >/dev/null || fail "no bmux-forensics on PATH; run this as: make demo"
+
+rm -rf "$OUT"
+mkdir -p "$OUT/home"
+# Nothing of this machine's bmux or of the user's own state is looked at or changed.
+unset BMUX_RUNTIME_NAME
+export HOME=$PWD/$OUT/home
+export XDG_DATA_HOME=$HOME/data XDG_STATE_HOME=$HOME/state XDG_CACHE_HOME=$HOME/cache
+export XDG_CONFIG_HOME=$HOME/config XDG_RUNTIME_DIR=$HOME/run
+export BMUX_DATA_DIR=$HOME/bmux BMUX_RUNTIME_DIR=$HOME/run/bmux
+export BMUX_FORENSICS_STATE_DIR=$HOME/forensics-state
+
+sample_before=$(sha256 "$SAMPLE")
+
+heading "A copy of what a real bmux server saved while five sessions were open"
+show cp -p "$SAMPLE" "$COPY"
+
+heading "What is in it?"
+show bmux-forensics info "$COPY"
+show bmux-forensics tables "$COPY"
+show bmux-forensics tables "$COPY" --table sessions
+show bmux-forensics tables "$COPY" --table bindings
+show bmux-forensics tables "$COPY" --table panes
+
+heading "What would killing the session \"ops\" do? Nothing is written yet."
+show bmux-forensics kill ops --dry-run --snapshot "$COPY"
+# The same plan for a program: it says beforehand which bytes will stand there afterwards.
+bmux-forensics kill ops --dry-run --json --snapshot "$COPY" 2>/dev/null >"$OUT/plan.json"
+bmux-forensics tables "$COPY" --json >"$OUT/tables-before.json"
+said_before=$(member "$OUT/plan.json" sha256_before)
+said_after=$(member "$OUT/plan.json" sha256_after)
+session=$(member "$OUT/plan.json" removed_session_ids | tr -d "[]'")
+[[ $(sha256 "$COPY") == "$sample_before" ]] || fail "the dry run changed the file"
+
+heading "Kill it, bound to exactly the bytes that the plan was made from"
+show bmux-forensics kill ops --yes --snapshot "$COPY" --expect-sha256 "$said_before" 2>&1 |
+    tee "$OUT/kill.txt"
+
+heading "The proof"
+[[ $said_before == "$sample_before" ]] || fail "the plan was made from other bytes"
+proven "sha256 before is what the plan said: $said_before"
+
+now=$(sha256 "$COPY")
+[[ $now == "$said_after" && $now != "$said_before" ]] || fail "the file is $now, not $said_after"
+proven "sha256 after  is what the plan said: $said_after"
+
+bmux-forensics info "$COPY" >"$OUT/info-after.txt" || fail "the new file does not read"
+bmux-forensics tables "$COPY" --json >"$OUT/tables-after.json"
+mentions=$(lines_with "$session" "$OUT/tables-before.json")
+[[ $mentions -gt 0 ]] || fail "the session was in no table to begin with"
+left=$(lines_with "$session" "$OUT/tables-after.json")
+[[ $left -eq 0 ]] || fail "$left mentions of the session are left"
+proven "all tables together named session $session $mentions times, and now not once"
+
+backup=$(sed -n 's/^the old bytes are kept in //p' "$OUT/kill.txt")
+[[ -n $backup ]] || fail "the kill named no backup"
+[[ $(sha256 "$backup") == "$said_before" ]] || fail "the backup has another sha256"
+cmp "$backup" "$SAMPLE" || fail "the backup is not the sample, byte for byte"
+proven "the backup is the sample, byte for byte"
+
+[[ ! -e $COPY.lock ]] || fail "a lock is left"
+[[ $(sha256 "$SAMPLE") == "$sample_before" ]] || fail "the sample was changed"
+proven "no lock is left, and the sample itself is untouched"
+
+printf '\ndemo OK: session ops is gone from %s, as planned and proven\n' "$COPY"
