@@ -42,7 +42,7 @@ notebooks: $(VENV)/.dev  ## run the stored notebooks and compare their outputs
 	$(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg -p no:cacheprovider notebooks
 
 refresh-notebooks: $(VENV)/.dev  ## run the notebooks and store their outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 bench: $(VENV)/.dev  ## ratios measured in one run
 	$(BIN)/python -m benchmarks
