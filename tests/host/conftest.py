@@ -10,8 +10,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import psutil
 import pytest
+
+from bmux_forensics.host.census import Census, take_census
+from bmux_forensics.host.verdicts import judge_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,8 +86,10 @@ class Nursery:
         marks.chmod(0o777)
         prelude = (
             "import os, signal, sys, time\n"
-            f"def ready(name=None): open(os.path.join({str(marks)!r}, "
-            "str(name or os.getpid())), 'w').close()\n"
+            # Opened once: a child that becomes another user may not walk there any more.
+            f"MARKS = os.open({str(marks)!r}, os.O_RDONLY)\n"
+            "def ready(name=None):\n"
+            "    os.close(os.open(str(name or os.getpid()), os.O_CREAT, dir_fd=MARKS))\n"
         )
         child = self.start([sys.executable, "-S", "-c", prelude + source], **options)  # type: ignore[arg-type]  # passed through
         wait_until(
@@ -142,3 +148,42 @@ def namespaces() -> None:
     )
     if probe.returncode:
         pytest.skip(f"unshare is not permitted: {probe.stderr.decode().strip()}")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts, and the census that they were made from."""
+
+    table: pd.DataFrame
+    census: Census
+
+    @property
+    def verdicts(self) -> list[str]:
+        return list(self.table["verdict"])
+
+
+def judge(pgids: Sequence[object], **options: object) -> Judged:
+    """Judge claims on these groups by panes of one snapshot, saved at this moment."""
+    settings = {"saved_at": pd.Timestamp.now("UTC"), "owner_uid": os.getuid(), **options}
+    census = take_census(groups=[number for number in pgids if type(number) is int])
+    count = range(len(pgids))
+    claims = pd.DataFrame(
+        {
+            "snapshot": pd.Series(["snap"] * len(pgids), dtype="category"),
+            "section": 0,
+            "runtime": pd.Series(list(count), dtype="Int64"),
+            "position": 0,
+            "session_id": [f"session-{n}" for n in count],
+            "pane_id": [f"pane-{n}" for n in count],
+            "pgid": pd.Series(list(pgids), dtype=object),
+            "shell": settings.pop("program", "/bin/sleep"),
+            "last_known_cwd": settings.pop("cwd", None),
+            "active_command": None,
+        }
+    )
+    return Judged(judge_groups(claims, census, **settings), census)  # type: ignore[arg-type]  # passed through
+
+
+@pytest.fixture(name="judge")
+def judge_fixture() -> Callable[..., Judged]:
+    return judge
