@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from bmux_forensics._version import __version__
-from bmux_forensics.cli.output import say
-from bmux_forensics.errors import ForensicsError
+from bmux_forensics.cli.endings import Interrupted, let_signals_unwind
+from bmux_forensics.cli.output import flush, mute, say
+from bmux_forensics.errors import ForensicsError, WriteError
 
 VERBS: Final = {
     "info": "Say what a snapshot is, what is in it and what is wrong with it.",
@@ -26,15 +24,6 @@ VERBS: Final = {
 """Every verb and its one-line help; a verb's module is imported when it is used."""
 
 _PROGRAM: Final = "bmux-forensics"
-_ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-class Interrupted(BaseException):
-    """A signal asked the program to end; the way out releases whatever is held."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
 
 
 class _LazyGroup(click.Group):
@@ -51,6 +40,11 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"bmux_forensics.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the verbs without importing one."""
+        verbs = [CompletionItem(v, help=h) for v, h in VERBS.items() if v.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -76,49 +70,56 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         The arguments; by default the process's own.
     """
-    # Evidence may hold what the locale can't show; spell it rather than fail.
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        _spell_what_cannot_be_shown(stream)
     sys.exit(_run(arguments))
 
 
+def _open_streams() -> None:
+    """Give a program that was started with a stream closed an empty one.
+
+    Otherwise the next file that is opened, a snapshot perhaps, would be standard output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole run
+
+
+def _spell_what_cannot_be_shown(stream: TextIO) -> None:
+    """Evidence may hold what the locale can't show; spell it rather than fail."""
+    if not hasattr(stream, "reconfigure"):
+        return
+    stream.reconfigure(errors="backslashreplace")
+    values = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    if stream.isatty() and next(filter(None, values), None) in ("C", "POSIX"):
+        stream.reconfigure(encoding="ascii")  # Python itself would send UTF-8 there
+
+
 def _run(arguments: list[str] | None) -> int:
+    let_signals_unwind()
     try:
-        with _ending_signals():
-            code: Any = group.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
-            sys.stdout.flush()
-            return code if isinstance(code, int) else 0
+        code: Any = group.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
+        flush()
     except ForensicsError as error:
         say(f"{_PROGRAM}: {error}")
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        _tell_misuse(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return 128 + signal.SIGINT
     except Interrupted as interruption:
         return interruption.exit_code
-    except BrokenPipeError:
-        # The reader has what it wanted. Python would complain once more when it
-        # flushes at exit, so there is nothing left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:  # click printed some help to where nothing can be written
+        mute(sys.stdout)
+        say(f"{_PROGRAM}: standard output: {error.strerror}")
+        return WriteError.exit_code
+    return code if isinstance(code, int) else 0
 
 
-@contextmanager
-def _ending_signals() -> Iterator[None]:
-    """Let signals that end a program unwind it instead, so that it lets go of its lock."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del frame
-        for name in _ENDING_SIGNALS:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
-        raise Interrupted(number)
-
-    for name in _ENDING_SIGNALS:
-        # Whoever started us with a signal ignored (nohup) wants it ignored.
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
-            signal.signal(getattr(signal, name), interrupt)
-    yield
+def _tell_misuse(error: click.ClickException) -> None:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else _PROGRAM
+    if context and error.format_message() == context.get_help():
+        click.echo(error.format_message(), err=True)  # no verb at all: the help is the answer
+        return
+    say(f"{path}: {error.format_message().rstrip('.')}; see `{path} --help`")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 
 from bmux_forensics.errors import ConfirmationNeededError, printable
 
 
-def confirm(question: str, refusal: ConfirmationNeededError) -> bool:
+def confirm(
+    question: str, refusal: ConfirmationNeededError, show: Callable[[], None] | None = None
+) -> bool:
     """Ask a yes-or-no question on standard error; raise `refusal` when nobody can answer.
 
     Parameters
@@ -18,7 +21,20 @@ def confirm(question: str, refusal: ConfirmationNeededError) -> bool:
         What to ask; the answer is no unless somebody types yes.
     refusal : ConfirmationNeededError
         What to raise without a terminal.
+    show : callable, optional
+        Shows what the question is about, once it is known that there is a person.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise refusal
-    return click.confirm(printable(question), err=True)
+    if show is not None:
+        show()
+    click.echo(f"{printable(question)} [y/N]: ", nl=False, err=True)
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    except OSError:
+        pass  # the terminal is gone: nobody said yes
+    finally:
+        if not answer.endswith("\n"):
+            click.echo(err=True)
+    return answer.strip().lower() in ("y", "yes")

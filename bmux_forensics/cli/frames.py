@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import click
 import pandas as pd
 
 from bmux_forensics.cli.options import write_output
-from bmux_forensics.cli.output import csv_text, put_rows, safe_json
-from bmux_forensics.errors import UsageError
-
-FORMATS: Final = ("table", "csv", "json", "jsonl", "parquet")
+from bmux_forensics.cli.output import csv_text, emit, json_for, put_rows, safe_json
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -37,15 +34,14 @@ def _plain(column: pd.Series[Any]) -> list[Any]:
 def put_frame(
     frame: pd.DataFrame, title: str, form: str | None, output: Path | None, *, overwrite: bool
 ) -> None:
-    """Print a frame, or write it to a file, in one of `FORMATS`."""
-    if form == "parquet" and output is None:
-        raise UsageError("--format parquet", "no file to write to", advice="add -o FILE")
+    """Print a frame, or write it to a file, in one of `options.FORMATS`."""
     if output is not None:
         write_output(output, _encoded(frame, form or "csv"), overwrite=overwrite)
     elif form in (None, "table"):
         put_rows(list(map(str, frame.columns)), _cells(frame), title=title)
     else:
-        click.echo(_encoded(frame, form).decode(), nl=False)
+        text = _encoded(frame, form).decode()
+        emit(text if form == "csv" else json_for(sys.stdout, text))
 
 
 def _cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:

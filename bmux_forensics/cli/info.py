@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 import click
 
 import bmux_forensics as bf
+from bmux_forensics.cli.endings import failure
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, put_rows, say
 from bmux_forensics.errors import EvidenceError, ForensicsError
-
-_HEX_START = 16
 
 
 @click.command(name="info")
@@ -25,23 +25,33 @@ def command(paths: tuple[str, ...], *, as_json: bool, size_limit: int) -> int:
 
     A damaged file is shown as far as it can be read; then the exit code is 3.
     """
-    shown, code = [], 0
+    shown: list[tuple[bf.Snapshot, bf.Summary]] = []
+    problems: list[ForensicsError] = []
     for path in paths or (None,):
         try:
             snapshot = bf.open_snapshot(path, size_limit=size_limit or None)
         except ForensicsError as error:
             say(f"bmux-forensics: {error}")
-            code = error.exit_code
+            problems.append(error)
             continue
-        if snapshot.problems:
-            code = EvidenceError.exit_code
+        problems.extend(snapshot.problems)
         shown.append((snapshot, bf.summarize(snapshot)))
+    _tell_unseen([p for s, _ in shown for p in s.problems])
+    first = problems[0] if problems else None
     if as_json:
-        put_json({"schema": SCHEMA, "snapshots": [_document(*pair) for pair in shown]})
+        snapshots = [_document(*pair) for pair in shown]
+        put_json({"schema": SCHEMA, **failure(first), "snapshots": snapshots})
     else:
         for snapshot, summary in shown:
             _put(snapshot, summary)
-    return code
+    return first.exit_code if first else 0
+
+
+def _tell_unseen(problems: list[EvidenceError]) -> None:
+    """Say that there are problems where the person does not see the output itself."""
+    if problems and not sys.stdout.isatty():
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        say(f"bmux-forensics: {problems[0]}{more}")
 
 
 def _document(snapshot: bf.Snapshot, summary: bf.Summary) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,17 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
-from bmux_forensics.cli.frames import records
-from bmux_forensics.cli.options import JSON, LOCK_TIMEOUT, QUIET, SCHEMA, SNAPSHOT, YES
+from bmux_forensics.cli.completion import complete_session
+from bmux_forensics.cli.endings import REFUSALS, failure
+from bmux_forensics.cli.options import (
+    JSON,
+    LOCK_TIMEOUT,
+    QUIET,
+    SCHEMA,
+    SNAPSHOT,
+    YES,
+    nothing_here,
+)
 from bmux_forensics.cli.output import put, put_json, put_rows, say
 from bmux_forensics.errors import (
     ConfirmationNeededError,
@@ -19,6 +31,9 @@ from bmux_forensics.errors import (
     EvidenceError,
     ForensicsError,
     NoSuchSessionError,
+    PartlyDoneError,
+    WriteError,
+    path_text,
 )
 
 _SHOWN = ("action", "table", "key", "column", "cause")
@@ -36,17 +51,40 @@ class _Request:
     lock_timeout: float
     dry_run: bool
     yes: bool
+    quiet: bool
 
 
-@click.command(name="kill")
-@click.argument("selectors", nargs=-1, metavar="SELECTOR...")
+class _Kill(click.Command):
+    """The verb, which knows that a session's name may look like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = tuple(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((a for a in given if a.startswith(error.option_name)), error.option_name)
+            hint = f"put -- before a session of that name: kill -- {name}"
+            raise click.UsageError(f"{error.format_message().rstrip('.')}; {hint}", ctx) from None
+
+
+def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    del ctx, param
+    if value is not None and not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise click.BadParameter("a SHA-256 has 64 hex digits")
+    return value
+
+
+@click.command(name="kill", cls=_Kill)
+@click.argument("selectors", nargs=-1, metavar="SELECTOR...", shell_complete=complete_session)
 @click.option("--all", "all_sessions", is_flag=True, help="Kill every session.")
 @SNAPSHOT
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @YES
 @JSON
 @click.option("--scrub", is_flag=True, help="Also clean the references that bmux leaves dangling.")
-@click.option("--expect-sha256", metavar="HEX", help="Refuse any other bytes than these.")
+@click.option(
+    "--expect-sha256", metavar="HEX", callback=_is_sha256, help="Refuse any other bytes than these."
+)
 @LOCK_TIMEOUT
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
@@ -71,19 +109,26 @@ def command(  # noqa: PLR0913 - one parameter an option
     if bool(selectors) == all_sessions:
         raise click.UsageError("Name sessions, or give --all (and not both).")
     request = _Request(
-        snapshot, selectors, all_sessions, scrub, expect_sha256, lock_timeout, dry_run, yes
+        snapshot, selectors, all_sessions, scrub, expect_sha256, lock_timeout, dry_run, yes, quiet
     )
     try:
         result = _carry_out(request, silent=as_json)
-    except ForensicsError as error:
+    except REFUSALS as error:
         if as_json:
             put_json(_document(request, _Result(), error))
-        _report(error)
+        if not isinstance(error, ForensicsError):
+            raise
+        _report(request, error)
         return error.exit_code
-    if as_json:
-        put_json(_document(request, result, None))
-    else:
-        _tell(result, quiet=quiet)
+    try:
+        if as_json:
+            put_json(_document(request, result, None))
+        else:
+            _tell(request, result)
+    except WriteError as error:
+        if result.outcome is not None and result.outcome.passage.applied:
+            raise PartlyDoneError("kill", f"the sessions are gone, but {error}") from error
+        raise
     return 0
 
 
@@ -109,11 +154,11 @@ def _carry_out(request: _Request, *, silent: bool) -> _Result:
     if plan is None or not plan.session_ids:
         return _Result(plan, had_snapshot=plan is not None)
     _ = plan.after  # what can't be written back is refused before anybody is asked
-    if not silent:
-        _show(plan)
     if request.dry_run:
+        if not silent:
+            _show(plan)
         return _Result(plan)
-    _ask(f"Kill {len(plan.session_ids)} session(s) in {plan.snapshot.name}?")
+    _ask(f"Kill {len(plan.session_ids)} session(s) in {plan.snapshot.name}?", plan)
     return _Result(plan, bf.apply_kill(plan, lock_timeout=request.lock_timeout))
 
 
@@ -147,33 +192,41 @@ def _offer_aside(request: _Request, problem: EvidenceError) -> _Result:
     """Say that the file would be moved aside, and do it if a person agrees."""
     if request.dry_run:
         return _Result(note=f"would be moved aside, never deleted: {problem}")
-    say(str(problem))
-    _ask("No session can be read from it. Move the file aside, so that bmux starts afresh?")
-    return _go(request)
+    # Whoever agrees agrees to these bytes: a snapshot that was saved meanwhile is another matter.
+    seen = bf.open_snapshot((request.path or bf.find_paths().snapshot).absolute())
+    if not seen.problems:
+        raise problem
+    _ask(f"{problem}. Move the file aside, so that bmux starts afresh?")
+    return _go(dataclasses.replace(request, expect_sha256=seen.sha256))
 
 
-def _ask(question: str) -> None:
+def _ask(question: str, plan: bf.KillPlan | None = None) -> None:
+    """Ask at the terminal, below the plan: standard output may lead elsewhere."""
     refusal = ConfirmationNeededError(
         "kill", "nobody to ask at this terminal", expected="--yes", advice="add it to go ahead"
     )
-    if not confirm(question, refusal):
+    show = (lambda: _show(plan, err=True)) if plan is not None else None
+    if not confirm(question, refusal, show):
         raise DeclinedError("kill", "the answer was no", advice="nothing was changed")
 
 
-def _show(plan: bf.KillPlan) -> None:
+def _show(plan: bf.KillPlan, *, err: bool = False) -> None:
+    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
+
     changes = plan.changes
     shown = changes[~changes["contained"]]
     rows = [[row[name] for name in _SHOWN] for row in records(shown)]
-    put_rows(_SHOWN, rows, title=f"What killing {len(plan.session_ids)} session(s) does")
+    title = f"What killing {len(plan.session_ids)} session(s) does"
+    put_rows(_SHOWN, rows, title=title, err=err)
     inside = len(changes) - len(shown)
     if inside:
         say(f"and {inside} rows that stand inside these")
 
 
-def _tell(result: _Result, *, quiet: bool) -> None:
+def _tell(request: _Request, result: _Result) -> None:
     plan, outcome = result.plan, result.outcome
     if outcome is not None and outcome.passage.moved_aside is not None:
-        put(f"moved aside: {outcome.passage.moved_aside}")
+        put(f"moved aside: {path_text(outcome.passage.moved_aside)}")
     elif result.note:
         put(result.note)
     elif plan is None or not plan.session_ids:
@@ -182,23 +235,27 @@ def _tell(result: _Result, *, quiet: bool) -> None:
         verb = "would kill" if outcome is None else "killed"
         for session_id in plan.session_ids:
             put(f"{verb} session: {session_id}")
-    if not quiet:
+    if not request.quiet:
         _tell_more(result)
 
 
 def _tell_more(result: _Result) -> None:
+    if not result.had_snapshot:
+        say(nothing_here())
     if result.outcome is None:
         return
     if result.outcome.passage.backup is not None:
-        say(f"the old bytes are kept in {result.outcome.passage.backup}")
+        say(f"the old bytes are kept in {path_text(result.outcome.passage.backup)}")
     for group in _groups(result.plan):
         say(f"process group {group['pgid']} was left running: {group['verdict']}, skipped")
 
 
-def _report(error: ForensicsError) -> None:
+def _report(request: _Request, error: ForensicsError) -> None:
     if isinstance(error, NoSuchSessionError):
         for selector in error.selectors:
             say(f"session not found: {selector}")
+        if not (request.quiet or request.path or bf.has_own_snapshot()):
+            say(nothing_here())
     else:
         say(f"bmux-forensics: {error}")
 
@@ -210,26 +267,29 @@ def _groups(plan: bf.KillPlan | None) -> list[dict[str, Any]]:
     return [{"pgid": pgid, "verdict": "unknown", "outcome": "skipped"} for pgid in numbers]
 
 
-def _document(request: _Request, result: _Result, error: ForensicsError | None) -> dict[str, Any]:
+def _document(request: _Request, result: _Result, error: BaseException | None) -> dict[str, Any]:
+    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
+
     plan, outcome = result.plan, result.outcome
     path = request.path or bf.find_paths().snapshot
     passage = outcome.passage if outcome else None
     before = passage.sha256_before if passage else plan.snapshot.sha256 if plan else None
     after = passage.sha256_after if passage else _would_be(plan)
+    interrupted = error is not None and not isinstance(error, ForensicsError)
     return {
         "schema": SCHEMA,
-        "exit_code": error.exit_code if error else 0,
-        "error": {"kind": error.kind, "message": str(error)} if error else None,
-        "snapshot": str(path),
-        "had_snapshot": result.had_snapshot if error is None else path.exists(),
-        "applied": passage.applied if passage else False,
-        "moved_aside": str(passage.moved_aside) if passage and passage.moved_aside else None,
+        **failure(error),
+        "snapshot": path_text(path),
+        "had_snapshot": result.had_snapshot if error is None else os.path.lexists(path),
+        # The signal may have come before the rename or after it.
+        "applied": passage.applied if passage else None if interrupted else False,
+        "moved_aside": path_text(passage.moved_aside) if passage and passage.moved_aside else None,
         "removed_session_ids": list(plan.session_ids) if plan else [],
         "removed_context_ids": list(plan.context_ids) if plan else [],
         "process_groups": _groups(plan),
         "sha256_before": before,
         "sha256_after": after,
-        "backup": str(passage.backup) if passage and passage.backup else None,
+        "backup": path_text(passage.backup) if passage and passage.backup else None,
         "plan": records(plan.changes) if plan else [],
     }
 

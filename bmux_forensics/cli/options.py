@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+import bmux_forensics as bf
 from bmux_forensics.errors import UsageError, WriteError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -45,19 +46,41 @@ SIZE_LIMIT: Final[Decorator] = click.option(
     metavar="BYTES",
     help="Refuse larger snapshots (decompressed); 0 lifts the limit.",
 )
+FORMATS: Final = ("table", "csv", "json", "jsonl", "parquet")
+"""How a verb's one main table can be printed."""
+
 SHOW_ENV: Final[Decorator] = click.option(
     "--show-env", is_flag=True, help="Show the values of environment variables."
 )
 
 
+def nothing_here() -> str:
+    """Say that bmux has no snapshot, where it would be, why there, and what to try."""
+    paths = bf.find_paths()
+    return (
+        f"no bmux snapshot at {paths.snapshot} (because of {paths.data_rule}); "
+        "try `bmux-forensics info sample_snapshots/alpha4-day/*.json`"
+    )
+
+
 def write_output(path: Path, data: bytes, *, overwrite: bool) -> None:
     """Write a verb's output file; an existing one is refused without `overwrite`."""
     try:
-        with path.open("wb" if overwrite else "xb") as file:
-            file.write(data)
+        file = path.open("wb" if overwrite else "xb")
     except FileExistsError:
         raise UsageError(
             str(path), "a file of that name", expected="a new file", advice="add --overwrite"
         ) from None
     except OSError as error:
-        raise WriteError(str(path), error.strerror or str(error)) from error
+        raise _output_error(path, error) from error
+    try:
+        with file:
+            file.write(data)
+    except OSError as error:
+        if not overwrite:
+            path.unlink(missing_ok=True)  # half a table is worse than none
+        raise _output_error(path, error) from error
+
+
+def _output_error(path: Path, error: OSError) -> WriteError:
+    return WriteError(str(path), (error.strerror or str(error)).lower(), advice="write elsewhere")

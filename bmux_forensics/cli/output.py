@@ -13,37 +13,80 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TextIO
 
-import click
 import orjson
 
-from bmux_forensics.errors import printable
+from bmux_forensics.errors import WriteError, printable
 
 _UNSEEN: Final = re.compile(
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
 _FORMULA: Final = ("=", "+", "-", "@")
 _NARROWEST_COLUMN: Final = 9
 
 
 def say(line: str) -> None:
     """Write one line to standard error, control characters spelled."""
-    click.echo(printable(line), err=True)
+    emit(printable(line) + "\n", err=True)
 
 
 def put(line: str = "") -> None:
     """Write one line to standard output, control characters spelled."""
-    click.echo(printable(line))
+    emit(printable(line) + "\n")
 
 
-def on_terminal() -> bool:
-    """Tell whether standard output is for a person."""
-    return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+def flush() -> None:
+    """Bring out what was printed by others; fails as `emit` does."""
+    emit("")
 
 
-def put_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+def emit(text: str, *, err: bool = False) -> None:
+    """Write text as it is to standard output, or error.
+
+    A reader that went away is no failure: the rest goes nowhere, and the exit code
+    stays the verb's own.
+
+    Raises
+    ------
+    WriteError
+        Standard output can't take it.
+    """
+    stream = sys.stderr if err else sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        mute(stream)
+    except OSError as error:
+        mute(stream)
+        if not err:
+            raise WriteError("standard output", error.strerror or str(error)) from error
+
+
+def mute(stream: TextIO) -> None:
+    """Let whatever else is written go nowhere: Python would complain again at exit."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _on_terminal(stream: TextIO) -> bool:
+    """Tell whether a stream is for a person."""
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def put_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    err: bool = False,
+) -> None:
     """Show rows: a table on a terminal, lines with tabs in a pipe.
 
     Parameters
@@ -54,50 +97,64 @@ def put_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
         The cells; None is shown as nothing.
     title : str
         What stands above a table on a terminal.
+    err : bool
+        Write to standard error.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    if on_terminal():
-        _put_table(columns, cells, title)
-        return
-    for row in ([*columns], *cells):
-        click.echo("\t".join(row))
+    if _on_terminal(sys.stderr if err else sys.stdout):
+        text = _table(columns, cells, title, err=err)
+    else:
+        text = "".join("\t".join(row) + "\n" for row in ([*columns], *cells))
+    emit(text, err=err)
 
 
 def _cell(value: object) -> str:
     return "" if value is None else printable(str(value))
 
 
-def _put_table(columns: Sequence[str], rows: list[list[str]], title: str) -> None:
+def _table(columns: Sequence[str], rows: list[list[str]], title: str, *, err: bool) -> str:
     from rich.console import Console  # noqa: PLC0415 - a pipe needs no rich, and it costs time
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    console = Console(
+        stderr=err,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        color_system=None if plain else "auto",
+    )
     if console.width < _NARROWEST_COLUMN * len(columns):
-        _put_blocks(columns, rows, title)
-        return
+        return _blocks(columns, rows, title)
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for name in columns:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    with console.capture() as shown:
+        console.print(table)
+    return shown.get()
 
 
-def _put_blocks(columns: Sequence[str], rows: list[list[str]], title: str) -> None:
+def _blocks(columns: Sequence[str], rows: list[list[str]], title: str) -> str:
     """Show each row as lines of name and value: readable however narrow the terminal is."""
-    if title:
-        click.echo(title)
+    lines = [title] if title else []
     for row in rows:
-        for name, cell in zip(columns, row, strict=True):
-            if cell:
-                click.echo(f"{name}: {cell}")
-        click.echo()
+        lines += [f"{n}: {cell}" for n, cell in zip(columns, row, strict=True) if cell]
+        lines.append("")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def put_json(document: Mapping[str, Any]) -> None:
     """Write one JSON object; characters that a terminal would act on are escaped."""
-    click.echo(safe_json(document))
+    emit(json_for(sys.stdout, safe_json(document)) + "\n")
+
+
+def json_for(stream: TextIO, text: str) -> str:
+    """Escape what a stream's encoding lacks the way JSON does it."""
+    whole = (stream.encoding or "utf-8").lower().replace("-", "").startswith("utf")
+    return text if whole else _BEYOND_ASCII.sub(_escape, text)
 
 
 def safe_json(document: object, *, indent: bool = True) -> str:

@@ -9,9 +9,10 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
+from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, SCHEMA, SNAPSHOT, YES
 from bmux_forensics.cli.output import put, put_json
-from bmux_forensics.errors import ConfirmationNeededError, DeclinedError
+from bmux_forensics.errors import ConfirmationNeededError, DeclinedError, path_text
 
 
 @click.command(name="unlock")
@@ -25,20 +26,30 @@ def command(snapshot: Path | None, *, force: bool, yes: bool, as_json: bool) -> 
     A lock that this tool made is broken when its process is proven gone; bmux's own bare
     one when that process number is dead and you confirm (--yes). Any other needs --force.
     """
-    found = bf.inspect_lock(snapshot)
-    if found.exists and not as_json:
-        put(f"lock {found.path}: {_facts(found)}")
+    found = None
     try:
-        broken = bf.unlock(snapshot, confirmed=yes, force=force, inspected=found)
-    except ConfirmationNeededError as needed:
-        if not confirm("Break this lock?", needed):
-            raise DeclinedError("unlock", "the answer was no", advice="the lock stays") from None
-        broken = bf.unlock(snapshot, confirmed=True, force=force, inspected=found)
+        found = bf.inspect_lock(snapshot)
+        if found.exists and not as_json:
+            put(f"lock {path_text(found.path)}: {_facts(found)}")
+        broken = _break(snapshot, found, yes=yes, force=force)
+    except REFUSALS as error:
+        if as_json:
+            put_json(_document(found, error))
+        raise
     if as_json:
-        put_json(_document(broken))
+        put_json(_document(broken, None))
     else:
-        put(f"unlocked: {broken.path}" if broken.exists else "no lock")
+        put(f"unlocked: {path_text(broken.path)}" if broken.exists else "no lock")
     return 0
+
+
+def _break(snapshot: Path | None, found: bf.LockState, *, yes: bool, force: bool) -> bf.LockState:
+    try:
+        return bf.unlock(snapshot, confirmed=yes, force=force, inspected=found)
+    except ConfirmationNeededError as needed:
+        if not confirm(f"Break this lock ({found.why})?", needed):
+            raise DeclinedError("unlock", "the answer was no", advice="the lock stays") from None
+        return bf.unlock(snapshot, confirmed=True, force=force, inspected=found)
 
 
 def _facts(state: bf.LockState) -> str:
@@ -46,15 +57,16 @@ def _facts(state: bf.LockState) -> str:
     return f"{state.kind}{age}, owned by user {state.uid}; {state.why}"
 
 
-def _document(state: bf.LockState) -> dict[str, Any]:
+def _document(state: bf.LockState | None, error: BaseException | None) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "path": str(state.path),
-        "unlocked": state.exists,
-        "kind": state.kind,
-        "pid": state.pid,
-        "holder_alive": state.holder_alive,
-        "age": state.age,
-        "uid": state.uid,
-        "why": state.why,
+        **failure(error),
+        "path": path_text(state.path) if state else None,
+        "unlocked": error is None and state is not None and state.exists,
+        "kind": state.kind if state else None,
+        "pid": state.pid if state else None,
+        "holder_alive": state.holder_alive if state else None,
+        "age": state.age if state else None,
+        "uid": state.uid if state else None,
+        "why": state.why if state else None,
     }
