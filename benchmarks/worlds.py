@@ -141,13 +141,7 @@ def make_snapshot(sessions: int, seed: int = 0) -> bytes:
     """
     versions = {"tabs": 2, "panes": 3}
     sections = [
-        Section.model_validate(
-            {
-                "id": BY_NAME[name].id,
-                "version": versions.get(name, 1),
-                "bytes": orjson.dumps(tree),
-            }
-        )
+        Section(BY_NAME[name].id, versions.get(name, 1), orjson.dumps(tree))
         for name, tree in make_trees(sessions, seed).items()
     ]
     empty = Envelope(version=1, checksum=0, sections=())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from pydantic_core import ValidationError
 
 from bmux_forensics.errors import (
     ChecksumMismatchError,
@@ -19,50 +20,67 @@ from bmux_forensics.errors import (
 )
 from bmux_forensics.snapshot.checksum import checksum
 from bmux_forensics.snapshot.json_text import RepeatedKeys, keep_repeats, oversized_integer
+from bmux_forensics.snapshot.shapes import ENVELOPE, validator
 
 VERSION: Final = 1
 """The one envelope version there is."""
 
-_U32_MAX: Final = 2**32 - 1
-_U64_MAX: Final = 2**64 - 1
 _DIGITS_AND_SPACE: Final = b"0123456789, \n\r\t"
 _ENVELOPE_KEYS: Final = ("version", "checksum", "sections")
 _SECTION_KEYS: Final = ("id", "version", "bytes")
 _RESTORE_HINT: Final = "restore it from a copy"
 
 
-class Section(BaseModel):
+@dataclass(frozen=True)
+class Section:
     """One section: who reads it (id), in which form (version) and what it says (payload).
 
-    Unknown members of the section object are kept as `model_extra`.
+    Parameters
+    ----------
+    id : str
+        The id, as in `sections.SECTIONS` or any other.
+    version : int
+        The version of the payload's form.
+    payload : bytes
+        What the section says.
+    extra : dict of str to Any
+        Members of the section object that bmux does not know; they are kept.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
-
-    id: StrictStr
-    version: Annotated[int, Field(strict=True, ge=0, le=_U32_MAX)]
-    payload: Annotated[bytes, Field(strict=True, alias="bytes")]
+    id: str
+    version: int
+    payload: bytes
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def with_payload(self, payload: bytes) -> Section:
         """Return the same section with other bytes; unknown members stay."""
-        return self.model_copy(update={"payload": payload})
+        return replace(self, payload=payload)
 
     def tree(self) -> dict[str, Any]:
         """Return what stands for the section in the file, without its unknown members."""
         return {"id": self.id, "version": self.version, "bytes": _byte_values(self.payload)}
 
 
-class Envelope(BaseModel):
+@dataclass(frozen=True)
+class Envelope:
     """An envelope whose shape was checked; whether its checksum fits is `verify`'s to say.
 
-    Unknown members of the envelope object are kept as `model_extra`.
+    Parameters
+    ----------
+    version : int
+        The version of the envelope's form.
+    checksum : int
+        As stored in the file.
+    sections : tuple of Section
+        In file order.
+    extra : dict of str to Any
+        Members of the envelope that bmux does not know; they are kept.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
-
-    version: Annotated[int, Field(strict=True, ge=0, le=_U32_MAX)]
-    checksum: Annotated[int, Field(strict=True, ge=0, le=_U64_MAX)]
+    version: int
+    checksum: int
     sections: tuple[Section, ...]
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @cached_property
     def computed_checksum(self) -> int:
@@ -81,9 +99,10 @@ class Envelope(BaseModel):
 
     def with_sections(self, sections: Sequence[Section]) -> Envelope:
         """Return the same envelope around other sections, its checksum made anew."""
-        sealed = self.model_copy(update={"sections": tuple(sections)})
-        sealed.__dict__.pop("computed_checksum", None)
-        return sealed.model_copy(update={"checksum": sealed.computed_checksum})
+        checksum = replace(self, sections=tuple(sections)).computed_checksum
+        sealed = replace(self, sections=tuple(sections), checksum=checksum)
+        sealed.__dict__["computed_checksum"] = checksum
+        return sealed
 
 
 def _byte_values(payload: bytes) -> Any:
@@ -106,8 +125,8 @@ def encode_envelope(envelope: Envelope) -> bytes:
     tree = {
         "version": envelope.version,
         "checksum": envelope.checksum,
-        "sections": [{**s.tree(), **(s.model_extra or {})} for s in envelope.sections],
-        **(envelope.model_extra or {}),
+        "sections": [{**s.tree(), **s.extra} for s in envelope.sections],
+        **envelope.extra,
     }
     return orjson.dumps(tree, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
 
@@ -145,11 +164,22 @@ def parse_envelope(raw: bytes, where: str) -> Envelope:
     if not _is_plain(raw, tree):
         tree = _parse_slowly(raw, where)
         entries = tree["sections"]
-    sections = [_section(entry, index, where) for index, entry in enumerate(entries)]
+    sections = [_with_payload(entry, index, where) for index, entry in enumerate(entries)]
+    _check_shape({**tree, "sections": sections}, where)
+    extra = {key: value for key, value in tree.items() if key not in _ENVELOPE_KEYS}
+    return Envelope(tree["version"], tree["checksum"], tuple(map(_made, sections)), extra)
+
+
+def _check_shape(tree: dict[str, Any], where: str) -> None:
     try:
-        return Envelope.model_validate({**tree, "sections": sections})
+        validator(ENVELOPE).validate_python(tree)
     except ValidationError as error:
-        raise _first_mistake(where, "", error) from None
+        raise _first_mistake(where, error) from None
+
+
+def _made(entry: dict[str, Any]) -> Section:
+    extra = {key: value for key, value in entry.items() if key not in _SECTION_KEYS}
+    return Section(entry["id"], entry["version"], entry["bytes"], extra)
 
 
 def _parse_object(raw: bytes, where: str) -> dict[str, Any]:
@@ -184,7 +214,7 @@ def _check_version(tree: dict[str, Any], where: str) -> None:
         )
 
 
-def _section(entry: Any, index: int, where: str) -> Section:
+def _with_payload(entry: Any, index: int, where: str) -> dict[str, Any]:
     place = f"/sections/{index}"
     if not isinstance(entry, dict):
         raise _not_an_envelope(where, place, entry, "an object with id, version and bytes")
@@ -194,10 +224,7 @@ def _section(entry: Any, index: int, where: str) -> Section:
         payload = None
     if payload is None:
         raise _bad_bytes(where, place, entry.get("bytes"))
-    try:
-        return Section.model_validate({**entry, "bytes": payload})
-    except ValidationError as error:
-        raise _first_mistake(where, place, error) from None
+    return {**entry, "bytes": payload}
 
 
 def _bad_bytes(where: str, place: str, values: Any) -> NotASnapshotError:
@@ -209,11 +236,11 @@ def _bad_bytes(where: str, place: str, values: Any) -> NotASnapshotError:
     return _not_an_envelope(where, f"{place}/bytes", values, "an array of byte values")
 
 
-def _first_mistake(where: str, place: str, error: ValidationError) -> NotASnapshotError:
+def _first_mistake(where: str, error: ValidationError) -> NotASnapshotError:
     first = error.errors(include_url=False)[0]
     path = "".join(f"/{part}" for part in first["loc"])
     expected = first["msg"][:1].lower() + first["msg"][1:]
-    return _not_an_envelope(where, place + path, first["input"], f"what bmux takes ({expected})")
+    return _not_an_envelope(where, path, first["input"], f"what bmux takes ({expected})")
 
 
 def _not_an_envelope(where: str, place: str, value: Any, expected: str) -> NotASnapshotError:

@@ -2,7 +2,7 @@
 
 A model says what the *typed* reader of bmux takes: which members are required,
 which may be null or absent, which spellings an id has. Unknown members are kept
-(`model_extra`) except where bmux refuses them. Source of each fact: the format,
+(pydantic's `model_extra`) except where bmux refuses them. Source of each fact: the format,
 as measured on bmux 0.0.1-alpha.1 and alpha.4; integer widths that no recorded
 case settles are those of terminal geometry (unsigned 16 bits, layers signed 32).
 
@@ -29,6 +29,8 @@ Id = Annotated[str, StringConstraints(strict=True, pattern=SPELLINGS)]
 """An id in any spelling that bmux reads; the text stays as it was spelled."""
 
 I32 = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+U32 = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+U64 = Annotated[int, Field(strict=True, ge=0, le=2**64 - 1)]
 U16 = Annotated[int, Field(strict=True, ge=0, le=2**16 - 1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -43,6 +45,25 @@ class ClosedRecord(BaseModel):
     """An object in which bmux refuses unknown members."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, hide_input_in_errors=True)
+
+
+# --- the envelope ----------------------------------------------------------------------------
+
+
+class SectionRecord(Record):
+    """A section of the envelope; its array of byte values was read as bytes already."""
+
+    id: StrictStr
+    version: U32
+    bytes: Annotated[bytes, Field(strict=True)]
+
+
+class EnvelopeRecord(Record):
+    """The envelope; its checksum is FNV-1a 64 over the compact JSON of its sections."""
+
+    version: U32
+    checksum: U64
+    sections: list[SectionRecord]
 
 
 # --- bmux.sessions/session-manager -----------------------------------------------------------

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from bmux_forensics.errors import (
     EvidenceError,
@@ -23,7 +23,8 @@ from bmux_forensics.snapshot.json_text import (
     oversized_integer,
     repeated_keys,
 )
-from bmux_forensics.snapshot.sections import BY_ID, SectionSpec, adapter
+from bmux_forensics.snapshot.sections import BY_ID, SectionSpec
+from bmux_forensics.snapshot.shapes import payload_validator
 
 _MISSING = object()
 
@@ -154,13 +155,15 @@ class Reading:
 
     def model(self) -> Any:
         """Return the payload as the pydantic model of its version; raise what is wrong."""
+        from pydantic import TypeAdapter  # noqa: PLC0415 - costs more than reading a snapshot
+
+        from bmux_forensics.snapshot import models  # noqa: PLC0415 - as above
+
         if self.problem is not None:
             raise self.problem
-        return self._adapter.validate_python(self.tree)
-
-    @property
-    def _adapter(self) -> Any:
-        return adapter(BY_ID[self.section.id].name, self.section.version)
+        name = BY_ID[self.section.id].models[self.section.version]
+        adapter: TypeAdapter[Any] = TypeAdapter(getattr(models, name))
+        return adapter.validate_python(self.tree)
 
     @cached_property
     def key_problem(self) -> EvidenceError | None:
@@ -175,8 +178,9 @@ class Reading:
         return None
 
     def _other_shape(self) -> EvidenceError | None:
+        spec = BY_ID[self.section.id]
         try:
-            self._adapter.validate_python(self.tree)
+            payload_validator(spec.name, self.section.version).validate_python(self.tree)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             pointer = "".join(f"/{part}" for part in first["loc"])

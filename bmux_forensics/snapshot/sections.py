@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final
-
-from pydantic import TypeAdapter
-
-from bmux_forensics.snapshot import models
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -21,8 +16,8 @@ class SectionSpec:
         The short name that tables, findings and messages use.
     id : str
         The id in the envelope.
-    models : dict of int to type
-        The pydantic model of the payload for each version.
+    models : dict of int to str
+        The pydantic model of the payload for each version: a name of `snapshot.models`.
     records : tuple of tuple of str
         Where a repeated key is refused: paths to objects with fixed members, ``*``
         for any key or index, ``**`` at the end for everything below. A repeated key
@@ -36,7 +31,7 @@ class SectionSpec:
 
     name: str
     id: str
-    models: dict[int, Any] = field(hash=False)
+    models: dict[int, str] = field(hash=False)
     records: tuple[tuple[str, ...], ...] = ()
     sorts_keys: bool = False
     any_shape: bool = False
@@ -58,25 +53,25 @@ SECTIONS: Final = (
     SectionSpec(
         "sessions",
         "bmux.sessions/session-manager",
-        {1: models.Sessions},
+        {1: "Sessions"},
         records=(("*",),),
     ),
     SectionSpec(
         "contexts",
         "bmux.contexts/context-state",
-        {1: models.ContextState},
+        {1: "ContextState"},
         records=((), ("contexts", "*")),
     ),
     SectionSpec(
         "clients",
         "bmux.clients/follow-state",
-        {1: models.FollowState},
+        {1: "FollowState"},
         records=((), ("follows", "*")),
     ),
     SectionSpec(
         "panes",
         "bmux.pane_runtime/pane-runtime",
-        dict.fromkeys((1, 2, 3), models.PaneRuntime),
+        dict.fromkeys((1, 2, 3), "PaneRuntime"),
         records=_PANE_RECORDS,
         sorts_keys=True,
         any_shape=True,
@@ -84,7 +79,7 @@ SECTIONS: Final = (
     SectionSpec(
         "older_panes",
         "bmux.server/pane-runtime",
-        {1: models.PaneRuntime},
+        {1: "PaneRuntime"},
         records=_PANE_RECORDS,
         sorts_keys=True,
         any_shape=True,
@@ -92,14 +87,14 @@ SECTIONS: Final = (
     SectionSpec(
         "tabs",
         "bmux.tabs/arrangements",
-        {1: models.TabOrders, 2: models.TabArrangements},
+        {1: "TabOrders", 2: "TabArrangements"},
         records=((),),
         any_shape=True,
     ),
     SectionSpec(
         "workspaces",
         "bmux.workspaces/catalog",
-        {1: models.Workspaces},
+        {1: "Workspaces"},
         records=(("*",),),
     ),
 )
@@ -107,9 +102,3 @@ SECTIONS: Final = (
 
 BY_ID: Final = {spec.id: spec for spec in SECTIONS}
 BY_NAME: Final = {spec.name: spec for spec in SECTIONS}
-
-
-@cache
-def adapter(name: str, version: int) -> TypeAdapter[Any]:
-    """Return the validator of a section's payload in one version, built on first use."""
-    return TypeAdapter(BY_NAME[name].models[version])

@@ -114,10 +114,10 @@ def _envelope_fields(evidence: Evidence) -> Iterator[Noted]:
         envelope = snapshot.envelope
         if envelope is None:
             continue
-        places = [("", envelope.model_extra)]
-        places += [(f"/sections/{i}", s.model_extra) for i, s in enumerate(envelope.sections)]
+        places = [("", envelope.extra)]
+        places += [(f"/sections/{i}", s.extra) for i, s in enumerate(envelope.sections)]
         for place, extra in places:
-            for name in extra or ():
+            for name in extra:
                 pointer = f"{place}/{_escaped(name)}"
                 yield Noted(
                     "unknown-field",
