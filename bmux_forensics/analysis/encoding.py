@@ -7,8 +7,15 @@ from collections.abc import Collection
 import pandas as pd
 
 from bmux_forensics.analysis.plans import edits_of
+from bmux_forensics.analysis.reshaping import (
+    ENVELOPE,
+    dropped,
+    exact_tree,
+    reseals,
+    reshaped,
+    with_copies,
+)
 from bmux_forensics.snapshot.document import Snapshot
-from bmux_forensics.snapshot.edits import apply_edits
 
 
 def encode_plan(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()) -> bytes:
@@ -20,7 +27,8 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     """Return the snapshot as it will be when a plan has been carried out.
 
     Every pointer is resolved against the snapshot as it was read. Sections that the plan
-    does not touch keep their bytes, unknown members and sections included.
+    does not touch keep their bytes, unknown members and sections included. A wrong
+    checksum is made anew only by a plan that says so.
 
     Parameters
     ----------
@@ -39,11 +47,15 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
         The envelope or such a section is not one that bmux would take.
     """
     edits = edits_of(plan)
+    of_envelope = edits.pop(ENVELOPE, [])
+    if not reseals(of_envelope):
+        snapshot.require_envelope()
+    edits = with_copies(snapshot, edits)
     named = {reading.position for name in rewrite if (reading := snapshot.reading(name))}
     edited = []
-    for position in sorted(named | edits.keys()):
+    for position in sorted((named | edits.keys()) - dropped(of_envelope)):
         reading = snapshot.readings[position]
-        tree = reading.require()
-        reading.require_rewritable()
-        edited.append(reading.edited(apply_edits(tree, edits.get(position, ()))))
+        edited.append(reading.edited(exact_tree(reading, edits.get(position, ()))))
+    if of_envelope:
+        return reshaped(snapshot, edited, of_envelope)
     return snapshot.with_readings(edited)

@@ -1,0 +1,202 @@
+"""A repair's plan, and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from bmux_forensics.analysis.audit.findings import ENVELOPE
+from bmux_forensics.analysis.audit.run import audit, require_target
+from bmux_forensics.analysis.encoding import carry_out
+from bmux_forensics.analysis.plans import COLUMNS
+from bmux_forensics.analysis.repair.changes import Change
+from bmux_forensics.analysis.repair.pane_sections import pane_changes
+from bmux_forensics.analysis.repair.small_sections import (
+    Finding,
+    finding_changes,
+    may_be_sealed,
+)
+from bmux_forensics.analysis.rules.book import RULES, rule_of
+from bmux_forensics.analysis.rules.model import FixClass
+from bmux_forensics.errors import UsageError
+from bmux_forensics.snapshot.document import Snapshot, read_snapshot
+from bmux_forensics.tables.build import Tables
+from bmux_forensics.tables.cells import TEXT_DTYPE, cells
+from bmux_forensics.tables.schema import Kind
+
+_CHECKSUM: Final = "/checksum"
+
+
+def plan_repair(
+    tables: Tables,
+    *,
+    target: str = "alpha4",
+    rules: Collection[str] | None = None,
+    all_fixable: bool = False,
+) -> pd.DataFrame:
+    """Plan the smallest change that makes a server start, save, and bring everything back.
+
+    Only errors are mended: what a server takes as it is stays as it is. Where the checksum
+    does not fit and is not to be made anew, nothing can be written and nothing is planned.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the snapshots.
+    target : str
+        The server: ``alpha4`` or ``alpha1``.
+    rules : collection of str, optional
+        Rules of the fix class *opt-in* to mend as well; those of class *safe* need not be
+        named, and may be.
+    all_fixable : bool
+        Mend every rule that has a fix.
+
+    Returns
+    -------
+    DataFrame
+        A plan, with the columns of `plans.COLUMNS`; ``cause`` names the rules. A section
+        of -1 means the envelope, and ``{"$from": [section, pointer]}`` as a new value a
+        copy of that element. Empty when there is nothing that may be mended.
+
+    Raises
+    ------
+    UsageError
+        There is no such target or rule, or a rule that is named has no fix.
+
+    Examples
+    --------
+    >>> plan_repair(Tables([])).empty
+    True
+    """
+    require_target(target)
+    wanted = wanted_rules(target, rules or (), all_fixable=all_fixable)
+    findings = audit(tables, target=target)
+    mendable = findings[(findings["severity"] == "error") & findings["rule"].isin(list(wanted))]
+    by_code: dict[int, list[Finding]] = {}
+    unsealed = set(findings.loc[findings["rule"] == "checksum-mismatch", "snapshot"])
+    plain = mendable.astype(object).where(mendable.notna(), None)
+    codes = mendable["snapshot"].cat.codes.tolist()
+    for code, values in zip(codes, plain.itertuples(index=False), strict=True):
+        by_code.setdefault(code, []).append(dict(zip(plain.columns, values, strict=True)))
+    rows: list[tuple[Any, ...]] = []
+    for code, found in sorted(by_code.items()):
+        snapshot = tables.snapshots[code]
+        sealed = snapshot.name not in unsealed
+        if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted)):
+            # One change may mend what several findings name.
+            rows += _rows(tables, code, list(_changes(snapshot, found, wanted)))
+    return _frame(tables, rows)
+
+
+def wanted_rules(target: str, named: Collection[str], *, all_fixable: bool) -> frozenset[str]:
+    """Return the rules that a repair mends.
+
+    Raises
+    ------
+    UsageError
+        A rule that is named does not exist, or has no fix.
+
+    Examples
+    --------
+    >>> "pane-nonresumable" in wanted_rules("alpha4", (), all_fixable=False)
+    False
+    """
+    for rule_id in named:
+        if rule_of(rule_id).fix_class is FixClass.NONE:
+            advice = f"{rule_of(rule_id).fix}"
+            raise UsageError("rule", f"{rule_id!r}", expected="a rule with a fix", advice=advice)
+    return frozenset(
+        rule.id
+        for rule in RULES
+        if rule.severity.get(target) == "error"
+        and (
+            rule.fix_class is FixClass.SAFE
+            or (rule.fix_class is FixClass.OPT_IN and (all_fixable or rule.id in named))
+        )
+    )
+
+
+def _changes(
+    snapshot: Snapshot, findings: list[Finding], wanted: Collection[str]
+) -> Iterator[Change]:
+    named = {finding["rule"] for finding in findings}
+    yield from finding_changes(snapshot, findings)
+    yield from pane_changes(snapshot, wanted if "legacy-pane-section" in named else named)
+
+
+def _rows(tables: Tables, code: int, changes: list[Change]) -> list[tuple[Any, ...]]:
+    """Return the plan rows of one snapshot, by section; the envelope's come first."""
+    snapshot = tables.snapshots[code]
+    rows = []
+    for change in sorted(changes, key=lambda c: c.section):
+        tree: Any = _envelope_tree(snapshot)
+        if change.section != ENVELOPE:
+            tree = snapshot.readings[change.section].tree
+        rows.append((code, *change.row(tree)))
+    sums = [i for i, row in enumerate(rows) if row[1] == ENVELOPE and row[8] == _CHECKSUM]
+    if sums:
+        done = carry_out(snapshot, _frame(tables, rows)).envelope
+        for i in sums:
+            sealed = str(done.checksum) if done else None
+            rows[i] = (*rows[i][:7], sealed, *rows[i][8:])
+    return rows
+
+
+def _envelope_tree(snapshot: Snapshot) -> dict[str, Any]:
+    envelope = snapshot.envelope
+    if envelope is None:
+        return {}
+    sections = [{"id": s.id, "version": s.version, "bytes": s.payload} for s in envelope.sections]
+    return {"version": envelope.version, "checksum": envelope.checksum, "sections": sections}
+
+
+def _frame(tables: Tables, rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    frame: dict[str, Any] = {}
+    for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
+        if dtype is None:
+            codes = np.array(values, dtype=np.int64)
+            frame[name] = pd.Categorical.from_codes(codes, dtype=tables.snapshot_dtype)
+        elif dtype is TEXT_DTYPE:
+            frame[name] = cells(Kind.TEXT, list(values))
+        else:
+            frame[name] = np.array(values, dtype=dtype)
+    return pd.DataFrame(frame, copy=False)
+
+
+def repaired(tables: Tables, plan: pd.DataFrame) -> Tables:
+    """Return the tables of the snapshots as they will be when a plan has been carried out."""
+    touched = set(plan["snapshot"])
+    return Tables(
+        [
+            read_snapshot(carry_out(s, plan[plan["snapshot"] == s.name]).raw, s.name)
+            if s.name in touched
+            else s
+            for s in tables.snapshots
+        ]
+    )
+
+
+def unmended(tables: Tables, plan: pd.DataFrame, *, target: str = "alpha4") -> pd.DataFrame:
+    """Return the errors that a plan leaves: those without a fix, and those not asked for.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables that the plan was made from.
+    plan : DataFrame
+        The plan of a repair.
+    target : str
+        The server.
+
+    Returns
+    -------
+    DataFrame
+        Findings, with the columns of `audit`, as they will be after the repair. The
+        rule's fix class says whether naming it would help.
+    """
+    left = audit(repaired(tables, plan), target=target)
+    return left[left["severity"] == "error"].reset_index(drop=True)
