@@ -2,7 +2,7 @@
 # The main job once, on a copy of a real snapshot: look, plan, kill, prove.
 # `make demo` runs this with its own virtual environment first on PATH.
 # Everything it writes lies in ./demo-output, which is made anew each time.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly SAMPLE=sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json
@@ -18,7 +18,7 @@ trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 heading() { printf '\n== %s\n' "$*"; }
 show() {
     printf '\n$ %s\n' "$*"
-    "$@"
+    "$@" || fail "exit code $? of: $*"
 }
 proven() { printf 'proven  %s\n' "$*"; }
 
