@@ -255,14 +255,16 @@ def brief(value: Any, limit: int = 40) -> str:
 
     Examples
     --------
-    >>> brief({"a": 1}), brief("x" * 100, 8), brief([1] * 1000)
-    ('an object', '"xxxxxx…', 'an array')
+    >>> brief({"a": 1}), brief("x" * 100, 8), brief([1] * 1000), brief(2**64)
+    ('an object', '"xxxxxx…', 'an array', '18446744073709551616')
     """
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "an array"
-    text = orjson.dumps(value).decode()
+    # orjson writes 64 bits at most, and a number beyond them is the very thing to tell of.
+    big = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value) if big else orjson.dumps(value).decode()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
