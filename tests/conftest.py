@@ -1,0 +1,28 @@
+"""What every test may rely on: how hypothesis runs, and nothing else."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+# Derandomised: a test run says the same thing twice. No deadline: the machine may be busy.
+# A world takes hundreds of draws, which is what "too slow" counts.
+settings.register_profile(
+    "default",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    database=None,
+    # Explaining a failure takes minutes; the smallest example says enough.
+    phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# `BMUX_FORENSICS_TEST_PROFILE=soak pytest` looks further, and elsewhere every time.
+settings.register_profile(
+    "soak",
+    settings.get_profile("default"),
+    derandomize=False,
+    max_examples=2_000,
+)
+settings.load_profile(os.environ.get("BMUX_FORENSICS_TEST_PROFILE", "default"))
