@@ -139,6 +139,8 @@ class _Sweep:
     def referring(self, reference: ForeignKey, causes: Mapping[Key, Cause]) -> dict[int, Cause]:
         """Return the rows that refer to some values, each with its cause."""
         child = self.lookup(reference.table)
+        if not len(child.codes):
+            return {}
         found = child.rows(reference.columns, causes)
         return {row: causes[found[row]] for row in child.where(reference, found)}
 
@@ -152,13 +154,21 @@ class _Sweep:
         found = {}
         for parent, rows in self.deleted.items():
             for reference in self.by_parent.get(parent, ()):
-                if reference.on_kill is OnKill.NO_ACTION:
-                    lost = self._without_survivor(reference, rows)
-                    causes = self.causes(reference, lost)
-                    hit = self.surviving(reference.table, self.referring(reference, causes))
-                    nulled = self._nulled(reference)
-                    found[reference] = {r: c for r, c in hit.items() if r not in nulled}
+                if rows and reference.on_kill is OnKill.NO_ACTION:
+                    hit = self.referring(reference, self.causes(reference, rows))
+                    stay = self.surviving(reference.table, hit)
+                    found[reference] = self._unresolved(reference, stay)
         return found
+
+    def _unresolved(self, reference: ForeignKey, rows: dict[int, Cause]) -> dict[int, Cause]:
+        """Leave out the rows that refer to nothing now, or to a row of the parent that stays."""
+        nulled = self._nulled(reference)
+        rows = {row: cause for row, cause in rows.items() if row not in nulled}
+        keys = dict(self.lookup(reference.table).keys(reference.columns, rows))
+        same = self.lookup(reference.parent).rows(reference.parent_columns, keys.values())
+        gone = self.deleted[reference.parent]
+        kept = {key for row, key in same.items() if row not in gone}
+        return {row: cause for row, cause in rows.items() if keys[row] not in kept}
 
     def _nulled(self, reference: ForeignKey) -> set[int]:
         """Return the rows whose same column becomes null, on behalf of any reference."""
@@ -168,13 +178,6 @@ class _Sweep:
             if other.table == reference.table and other.columns == reference.columns
             for row in rows
         }
-
-    def _without_survivor(self, reference: ForeignKey, rows: dict[int, Cause]) -> dict[int, Cause]:
-        parent = self.lookup(reference.parent)
-        keys = dict(parent.keys(reference.parent_columns, rows))
-        same = parent.rows(reference.parent_columns, keys.values())
-        kept = {key for row, key in same.items() if row not in self.deleted[reference.parent]}
-        return {row: cause for row, cause in rows.items() if keys.get(row) not in kept}
 
     def scrub(self, dangling: dict[ForeignKey, dict[int, Cause]]) -> bool:
         """Do what dangling references declare; tell whether anything was done."""

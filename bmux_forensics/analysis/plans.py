@@ -239,15 +239,9 @@ def process_groups(tables: Tables, sessions: pd.DataFrame) -> pd.DataFrame:
         The rows of the ``panes`` table whose session is meant and whose ``pgid`` is
         positive, in file order; empty when there is none.
     """
-    runtimes = tables["runtimes"]
-    wanted = _keys(tables, sessions, "session_id")
-    hits = runtimes[runtimes["owner_id"].isin(set(sessions["session_id"]))]
-    owners = zip(
-        hits["snapshot"].cat.codes.tolist(),
-        hits["position"].tolist(),
-        hits["owner_id"].tolist(),
-        strict=True,
-    )
-    places = {(code, position) for code, position, owner in owners if (code, owner) in wanted}
+    runtimes = tables.lookup("runtimes")
+    rows = runtimes.rows(("owner_id",), _keys(tables, sessions, "session_id"))
+    positions = runtimes.column("position").to_numpy()
+    places = {(key[0], int(positions[row])) for row, key in rows.items()}
     panes = tables.under("panes", places)
     return panes[(panes["pgid"] > 0).fillna(value=False)].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -26,6 +27,17 @@ VERBS: Final = {
 _PROGRAM: Final = "bmux-forensics"
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Import without looking for garbage: there is none, and looking costs a twentieth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class _LazyGroup(click.Group):
     """A group that knows its verbs by name, and imports one when it is asked for."""
 
@@ -37,7 +49,8 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"bmux_forensics.cli.{cmd_name}")
+        with _no_collection():
+            module = importlib.import_module(f"bmux_forensics.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 

@@ -98,8 +98,8 @@ _DTYPES: Final[dict[Kind, tuple[Any, Any]]] = {
 _TEXT: Final = (TEXT_DTYPE, pa.large_string())
 
 
-def column(kind: Kind, nodes: list[Any], path: tuple[str, ...] = ()) -> Any:
-    """Return the extension array of one column.
+def read(kind: Kind, nodes: list[Any], path: tuple[str, ...] = ()) -> pa.Array:
+    """Return one column as an Arrow array.
 
     Parameters
     ----------
@@ -112,13 +112,22 @@ def column(kind: Kind, nodes: list[Any], path: tuple[str, ...] = ()) -> Any:
 
     Examples
     --------
-    >>> column(Kind.PGID, [{"p": 7}, {"p": True}, {"p": 2**31}], ("p",)).tolist()
-    [7, <NA>, <NA>]
+    >>> read(Kind.PGID, [{"p": 7}, {"p": True}, {"p": 2**31}], ("p",)).to_pylist()
+    [7, None, None]
     """
-    return cells(kind, _READ[kind](at_path(nodes, path, _ABSENT)))
+    return arrow_values(kind, _READ[kind](at_path(nodes, path, _ABSENT)))
+
+
+def arrow_values(kind: Kind, values: list[Any]) -> pa.Array:
+    """Return an Arrow array of a kind for values that were read already."""
+    return pa.array(values, _DTYPES.get(kind, _TEXT)[1])
+
+
+def from_arrow(kind: Kind, array: pa.Array) -> Any:
+    """Return the extension array of a kind's dtype."""
+    return _DTYPES.get(kind, _TEXT)[0].__from_arrow__(array)
 
 
 def cells(kind: Kind, values: list[Any]) -> Any:
     """Return the extension array of a kind's dtype for values that were read already."""
-    dtype, arrow = _DTYPES.get(kind, _TEXT)
-    return dtype.__from_arrow__(pa.array(values, arrow))
+    return from_arrow(kind, arrow_values(kind, values))

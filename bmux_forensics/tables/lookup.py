@@ -7,10 +7,11 @@ many rows do *not* match.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,30 +23,35 @@ Key = tuple[Any, ...]
 
 
 class Lookup:
-    """A table as the engine reads it: columns as Arrow arrays, fetched once.
+    """A table to find rows in by value.
 
     Parameters
     ----------
-    frame : DataFrame
-        The table.
+    codes : array of int64
+        The snapshot code of each row.
+    column : callable
+        Gives a column as one Arrow array, by name.
     """
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self.codes = frame["snapshot"].cat.codes.to_numpy().astype(np.int64)
-        self._columns: dict[str, pa.Array] = {}
+    def __init__(self, codes: npt.NDArray[np.int64], column: Callable[[str], pa.Array]) -> None:
+        self.codes = codes
+        self.column = column
 
-    def column(self, name: str) -> pa.Array:
-        """Return a column as one Arrow array."""
-        if name not in self._columns:
-            array = pa.array(self.frame[name].array)
-            whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-            self._columns[name] = whole
-        return self._columns[name]
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame) -> Self:
+        """Return a DataFrame with a ``snapshot`` column as a table to find rows in."""
+
+        def column(name: str) -> pa.Array:
+            array = pa.array(frame[name].array)
+            return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+        return cls(frame["snapshot"].cat.codes.to_numpy().astype(np.int64), column)
 
     def keys(self, columns: Sequence[str], rows: Iterable[int]) -> list[tuple[int, Key]]:
         """Return the key of each row that has one (a null in a column means none)."""
         numbers = list(rows)
+        if not numbers:
+            return []
         taken = pa.array(numbers, pa.int64())
         values = [self.column(name).take(taken).to_pylist() for name in columns]
         keys = zip(self.codes[numbers].tolist(), *values, strict=True)
