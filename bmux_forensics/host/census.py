@@ -14,39 +14,24 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import psutil
 
-from bmux_forensics.host.identity import ENDED, identify, markers_of, require_support
+from bmux_forensics.host.identity import ENDED, require_support
+from bmux_forensics.host.look import PROCESS_DTYPES, Close, Row, group_of, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PROCESS_DTYPES: Final[Mapping[str, str]] = {
-    "pid": "int64",
-    "ppid": "Int64",
-    "pgid": "Int64",
-    "sid": "Int64",
-    "uid": "Int64",
-    "started_at": "datetime64[us, UTC]",
-    "since_boot": "float64",
-    "status": "str",
-    "name": "str",
-    "command": "str",
-    "cwd": "str",
-    "environ_readable": "boolean",
-    "markers": "str",
-    "runtime_name": "str",
-    "runtime_dir": "str",
-    "data_dir": "str",
-}
-"""Columns and dtypes of a census; `take_census` says what each means."""
-
-_KEPT: Final = ("BMUX_RUNTIME_NAME", "BMUX_RUNTIME_DIR", "BMUX_DATA_DIR")
-
 _PGID_MAX: Final = 2**31 - 1
+
+_PGID: Final = list(PROCESS_DTYPES).index("pgid")
+_STATUS: Final = list(PROCESS_DTYPES).index("status")
+
+_LOOKS: Final = 5
+"""How often to look again for groups of which nobody was caught running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +121,12 @@ def take_census(*, owner_uids: Iterable[int] | None = None, groups: Iterable[int
     """
     require_support()
     asked = {group for group in groups if 1 < group <= _PGID_MAX}
-    close = _Close({os.getuid()} if owner_uids is None else set(owner_uids), asked)
+    close = Close({os.getuid()} if owner_uids is None else set(owner_uids), asked)
     boot = psutil.boot_time()
     taken = time.time()
-    rows = [row for pid in psutil.pids() if (row := _look(pid, boot, close)) is not None]
-    table = _frame(rows)
+    rows = {pid: row for pid in psutil.pids() if (row := look(pid, boot, close)) is not None}
+    rows = _second_look(asked, rows, boot, close)
+    table = _frame([rows[pid] for pid in sorted(rows)])
     return Census(
         processes=table,
         boot_at=_moment(boot),
@@ -151,81 +137,30 @@ def take_census(*, owner_uids: Iterable[int] | None = None, groups: Iterable[int
     )
 
 
-class _Close(NamedTuple):
-    """Who is worth a close look."""
+def _second_look(
+    asked: set[int], rows: Mapping[int, Row], boot: float, close: Close
+) -> dict[int, Row]:
+    """Find groups whose processes live too briefly for one look over the whole machine.
 
-    uids: set[int]
-    groups: set[int]
-
-
-def _look(pid: int, boot: float, close: _Close) -> tuple[Any, ...] | None:
-    """Read one process's row; None when it ended meanwhile."""
-    try:
-        # A fresh object each time: psutil.process_iter keeps old ones, with the start
-        # time of whoever had the number before.
-        process = psutil.Process(pid)
-        with process.oneshot():
-            group, session = os.getpgid(pid), os.getsid(pid)
-            started, status = process.create_time(), process.status()
-            uid = process.uids().real
-            known = (pid, process.ppid(), group, session, uid, started, started - boot, status)
-            if uid in close.uids or group in close.groups or session in close.groups:
-                return (*known, _text(process.name()), *_details(process))
-            return (*known, _text(process.name()), *_NOT_LOOKED_AT)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return None
-    except (psutil.AccessDenied, PermissionError):
-        return _barely(pid, boot)
+    A group that forks and ends all the time would pass for gone.
+    """
+    known = dict(rows)
+    for _ in range(_LOOKS):
+        missing = asked - {row[_PGID] for row in known.values() if row[_STATUS] not in ENDED}
+        fresh = {}
+        for pid in psutil.pids() if missing else ():
+            # Zombies can be many, and a look at each would let the living one slip by.
+            if pid in known and known[pid][_STATUS] in ENDED:
+                continue
+            if group_of(pid) in missing and (row := look(pid, boot, close)) is not None:
+                fresh[pid] = row
+        if not fresh:
+            break
+        known |= fresh
+    return known
 
 
-def _barely(pid: int, boot: float) -> tuple[Any, ...]:
-    """Keep what little there is of a process that may not be looked at."""
-    known = identify(pid)
-    values: list[Any] = [None, None]
-    for position, ask in enumerate((os.getpgid, os.getsid)):
-        try:
-            values[position] = ask(pid)
-        except OSError:
-            continue
-    started = known[0].started if known else None
-    since = None if started is None else started - boot
-    uid, status = (known[0].uid, known[1]) if known else (None, "")
-    return (pid, None, *values, uid, started, since, status, "", *_NOT_LOOKED_AT)
-
-
-_NOT_LOOKED_AT: Final = (None, None, None, "", None, None, None)
-
-
-def _details(process: psutil.Process) -> tuple[Any, ...]:
-    """Read command, folder and bmux's variables of a process."""
-    command = _read(process.cmdline)
-    cwd = _read(process.cwd)
-    environ = _read(process.environ)
-    kept = {} if environ is None else markers_of(environ)
-    return (
-        _text(" ".join(command)) if command else None,
-        _text(cwd) if cwd else None,
-        environ is not None,
-        ",".join(kept),
-        *(_text(kept[name]) if name in kept else None for name in _KEPT),
-    )
-
-
-def _read(question: Any) -> Any:  # psutil's methods return text, lists and maps
-    try:
-        return question()
-    except (psutil.AccessDenied, psutil.ZombieProcess, OSError, ValueError):
-        return None
-
-
-def _text(value: str) -> str:
-    # What the kernel hands out is bytes; a lone surrogate can't stand in a `str` column.
-    if value.isascii():
-        return value
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def _frame(rows: list[Row]) -> pd.DataFrame:
     columns = zip(*rows, strict=True) if rows else ([] for _ in PROCESS_DTYPES)
     data = {}
     for (name, dtype), values in zip(PROCESS_DTYPES.items(), columns, strict=True):

@@ -10,8 +10,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from bmux_forensics.host.census import PROCESS_DTYPES, take_census
+from bmux_forensics.host.census import take_census
 from bmux_forensics.host.identity import ProcessesUnsupportedError, identify
+from bmux_forensics.host.look import PROCESS_DTYPES
 
 if TYPE_CHECKING:
     from tests.host.conftest import Nursery
@@ -24,10 +25,10 @@ def row_of(pid: int, **options: object) -> pd.Series:
 
 
 def test_what_is_read_of_a_pane_process(nursery: Nursery, tmp_path: Path) -> None:
-    child = nursery.start(["sleep", "600"], env={"BMUX_DATA_DIR": "/d", "SECRET": "s"})
+    child = nursery.start(["sleep", "120"], env={"BMUX_DATA_DIR": "/d", "SECRET": "s"})
     row = row_of(child.pid)
     assert (row["ppid"], row["pgid"], row["sid"]) == (os.getpid(), child.pid, child.pid)
-    assert (row["uid"], row["name"], row["command"]) == (os.getuid(), "sleep", "sleep 600")
+    assert (row["uid"], row["name"], row["command"]) == (os.getuid(), "sleep", "sleep 120")
     assert row["cwd"] == str(tmp_path)
     assert row["markers"] == "BMUX_DATA_DIR,BMUX_PANE,BMUX_RUNTIME_NAME"
     assert (row["runtime_name"], row["data_dir"]) == ("default", "/d")
@@ -47,14 +48,14 @@ def test_dtypes_and_times() -> None:
 
 
 def test_a_stranger_is_not_looked_at_closely_unless_asked_about(nursery: Nursery) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     nobody = [2**31 - 5]
     far = row_of(child.pid, owner_uids=nobody)
     assert far["name"] == "sleep"
     assert pd.isna(far["command"])
     assert pd.isna(far["environ_readable"])
     assert far["markers"] == ""
-    assert row_of(child.pid, owner_uids=nobody, groups=[child.pid])["command"] == "sleep 600"
+    assert row_of(child.pid, owner_uids=nobody, groups=[child.pid])["command"] == "sleep 120"
 
 
 def test_zombies_are_rows_but_not_living(nursery: Nursery) -> None:
@@ -66,13 +67,13 @@ def test_zombies_are_rows_but_not_living(nursery: Nursery) -> None:
 
 
 def test_text_that_is_no_utf8_is_spelled(nursery: Nursery) -> None:
-    child = nursery.start(["sleep\udcff", "600"], executable="/bin/sleep")
-    assert row_of(child.pid)["command"] == "sleep\\xff 600"
+    child = nursery.start(["sleep\udcff", "120"], executable="/bin/sleep")
+    assert row_of(child.pid)["command"] == "sleep\\xff 120"
 
 
 def test_a_recycled_number_is_a_new_process(nursery: Nursery) -> None:
     """psutil's own iterator would keep the start time of the process before."""
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     first = identify(child.pid)
     again = identify(child.pid)
     assert first is not None

@@ -28,7 +28,7 @@ while {accept}:
     client, _ = server.accept()
     data = client.recv(100)
     ready("bytes-%d" % len(data))
-time.sleep(600)
+time.sleep(120)
 """
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -145,7 +145,7 @@ def test_every_runtime_is_looked_at(name: str, paths: BmuxPaths, nursery: Nurser
 
 
 def test_live_pid_that_is_bmux(paths: BmuxPaths, nursery: Nursery) -> None:
-    child = nursery.start(["bmux", "600"], executable=bmux_program(paths.data))
+    child = nursery.start(["bmux", "120"], executable=bmux_program(paths.data))
     (paths.runtime / "server.pid").write_text(f"{child.pid}\n")
     verdict = live_server(paths)
     assert (verdict.state, verdict.live[0].evidence) == ("live", "pid file")
@@ -155,7 +155,7 @@ def test_live_pid_that_is_bmux(paths: BmuxPaths, nursery: Nursery) -> None:
 def test_pid_of_a_bmux_younger_than_its_pid_file_is_stale(
     paths: BmuxPaths, nursery: Nursery
 ) -> None:
-    child = nursery.start(["bmux", "600"], executable=bmux_program(paths.data))
+    child = nursery.start(["bmux", "120"], executable=bmux_program(paths.data))
     (paths.runtime / "server.pid").write_text(str(child.pid))
     past = time.time() - 3600
     os.utime(paths.runtime / "server.pid", (past, past))
@@ -163,7 +163,7 @@ def test_pid_of_a_bmux_younger_than_its_pid_file_is_stale(
 
 
 def test_live_pid_that_is_something_else(paths: BmuxPaths, nursery: Nursery) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     (paths.runtime / "server.pid").write_text(str(child.pid))
     verdict = live_server(paths)
     assert verdict.state == "none"
@@ -171,7 +171,7 @@ def test_live_pid_that_is_something_else(paths: BmuxPaths, nursery: Nursery) -> 
 
 
 def test_our_own_command_is_not_a_server(paths: BmuxPaths, nursery: Nursery) -> None:
-    child = nursery.start(["bmux-forensics", "600"], executable=shutil.which("sleep"))
+    child = nursery.start(["bmux-forensics", "120"], executable=shutil.which("sleep"))
     (paths.runtime / "server.pid").write_text(str(child.pid))
     assert live_server(paths).state == "none"
 

@@ -24,7 +24,7 @@ NOW = pd.Timestamp.now
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def leaderless(nursery: Nursery, then: str = "time.sleep(600)") -> int:
+def leaderless(nursery: Nursery, then: str = "time.sleep(120)") -> int:
     """Start a group whose leader ends once its child is ready; return its number."""
     leader = nursery.python(
         "r, w = os.pipe()\n"
@@ -38,11 +38,11 @@ def leaderless(nursery: Nursery, then: str = "time.sleep(600)") -> int:
 
 
 def test_confirmed(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     row = judge([child.pid], cwd=str(nursery.folder)).table.iloc[0]
     assert row["verdict"] == "confirmed"
     assert (row["members"], row["zombies"], row["group_sid"]) == (1, 0, child.pid)
-    assert row["member_commands"] == "sleep 600"
+    assert row["member_commands"] == "sleep 120"
     assert row["marker"] == "BMUX_PANE,BMUX_RUNTIME_NAME"
     assert row["leader_alive"]
     assert row["environ_readable"]
@@ -52,7 +52,7 @@ def test_confirmed(nursery: Nursery, judge: Judge) -> None:
 
 
 def test_shell_and_folder_inform_but_do_not_decide(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     row = judge([child.pid], program="/bin/zsh", cwd="/elsewhere").table.iloc[0]
     assert row["verdict"] == "confirmed"
     assert not row["shell_matches"]
@@ -60,13 +60,13 @@ def test_shell_and_folder_inform_but_do_not_decide(nursery: Nursery, judge: Judg
 
 
 def test_recycled_when_the_environment_is_not_a_panes(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"], bmux=False)
+    child = nursery.start(["sleep", "120"], bmux=False)
     assert judge([child.pid]).verdicts == ["recycled"]
 
 
 def test_our_own_variables_are_no_sign_of_a_pane(nursery: Nursery, judge: Judge) -> None:
     env = {"BMUX_FORENSICS_STATE_DIR": "/s", "BMUX_THEME": "dark"}
-    child = nursery.start(["sleep", "600"], bmux=False, env=env)
+    child = nursery.start(["sleep", "120"], bmux=False, env=env)
     assert judge([child.pid]).verdicts == ["recycled"]
 
 
@@ -75,7 +75,7 @@ def test_the_leader_speaks_for_its_group(nursery: Nursery, judge: Judge) -> None
     source = (
         "import subprocess\n"
         "subprocess.Popen(['sleep', '600'], env={**os.environ, 'BMUX_PANE': '1'})\n"
-        "ready(); time.sleep(600)\n"
+        "ready(); time.sleep(120)\n"
     )
     child = nursery.python(source, bmux=False)
     nursery.wait(lambda: judge([child.pid]).table["members"][0] == 2, "both run")
@@ -83,7 +83,7 @@ def test_the_leader_speaks_for_its_group(nursery: Nursery, judge: Judge) -> None
 
 
 def test_recycled_when_started_after_the_save(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     saved = NOW("UTC") - pd.Timedelta(seconds=60)
     row = judge([child.pid], saved_at=saved).table.iloc[0]
     assert (row["verdict"], row["reason"]) == ("recycled", _reason("started_after_save"))
@@ -97,7 +97,7 @@ def test_recycled_when_saved_before_the_boot(nursery: Nursery, judge: Judge) -> 
 
 
 def test_recycled_when_the_group_leads_no_session(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.python("os.setpgid(0, 0); ready(); time.sleep(600)", own_session=False)
+    child = nursery.python("os.setpgid(0, 0); ready(); time.sleep(120)", own_session=False)
     assert os.getpgid(child.pid) == child.pid
     row = judge([child.pid]).table.iloc[0]
     assert (row["verdict"], row["reason"]) == ("recycled", _reason("other_session"))
@@ -133,7 +133,7 @@ def test_unknown_when_the_age_of_a_leaderless_group_is_not_proven(
 
 
 def test_protected(nursery: Nursery, judge: Judge) -> None:
-    server = nursery.start(["sleep", "600"])
+    server = nursery.start(["sleep", "120"])
     numbers = [1, 0, -1, -server.pid, os.getpgrp(), os.getsid(0), server.pid]
     numbers += [os.getpgid(os.getppid())]
     judged = judge(numbers, server_pids=[server.pid])
@@ -142,14 +142,14 @@ def test_protected(nursery: Nursery, judge: Judge) -> None:
 
 @as_root
 def test_foreign(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.python("os.setgid(65534); ready(); os.setuid(65534); time.sleep(600)")
+    child = nursery.python("os.setgid(65534); ready(); os.setuid(65534); time.sleep(120)")
     nursery.wait(lambda: judge([child.pid]).verdicts == ["foreign"], "it is another user")
     assert judge([child.pid], owner_uid=65534).verdicts != ["foreign"]
 
 
 @as_root
 def test_one_foreign_member_makes_the_group_foreign(nursery: Nursery, judge: Judge) -> None:
-    source = "if not os.fork(): os.setuid(65534)\nready('both'); time.sleep(600)"
+    source = "if not os.fork(): os.setuid(65534)\nready('both'); time.sleep(120)"
     child = nursery.python(source)
     nursery.wait(lambda: judge([child.pid]).table["member_uids"][0] == "0,65534", "both users run")
     row = judge([child.pid]).table.iloc[0]
@@ -161,7 +161,7 @@ def test_plausible_when_the_environment_can_not_be_read(
     nursery: Nursery, judge: Judge, tmp_path: Path
 ) -> None:
     """Judge as nobody: a process that dropped its rights lets nobody read it."""
-    child = nursery.python("ready(); os.setgid(65534); os.setuid(65534); time.sleep(600)")
+    child = nursery.python("ready(); os.setgid(65534); os.setuid(65534); time.sleep(120)")
     nursery.wait(lambda: judge([child.pid]).verdicts == ["foreign"], "it has dropped its rights")
     judging = nursery.python(
         f"sys.path[:0] = {sys.path!r}\n"
@@ -181,7 +181,7 @@ def test_plausible_when_the_environment_can_not_be_read(
 
 
 def test_hostile_numbers_are_no_numbers(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     hostile = [True, str(child.pid), float(child.pid), np.bool_(1), 2**31, 2**63, 2**70, None]
     hostile += [float("nan"), [child.pid], b"7"]
     judged = judge(hostile)
@@ -194,14 +194,14 @@ def test_hostile_numbers_are_no_numbers(nursery: Nursery, judge: Judge) -> None:
 def test_a_number_that_two_sessions_claim_is_trusted_for_neither(
     nursery: Nursery, judge: Judge
 ) -> None:
-    one, two = nursery.start(["sleep", "600"]), nursery.start(["sleep", "600"])
+    one, two = nursery.start(["sleep", "120"]), nursery.start(["sleep", "120"])
     judged = judge([one.pid, two.pid, one.pid])
     assert judged.verdicts == ["unknown", "confirmed", "unknown"]
     assert judged.table["reason"][0] == _reason("claimed_twice")
 
 
 def test_one_pane_that_stands_twice_is_one_claimant(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     judged = judge([child.pid, child.pid])
     twice = judged.table[[*CLAIM_DTYPES]].assign(session_id="s", pane_id="p")
     assert set(judge_groups(twice, judged.census)["verdict"]) == {"confirmed"}
@@ -215,13 +215,13 @@ def test_one_pane_that_stands_twice_is_one_claimant(nursery: Nursery, judge: Jud
 def test_unknown_when_the_snapshot_says_too_little(
     option: str, fact: str, nursery: Nursery, judge: Judge
 ) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     row = judge([child.pid], **{option: None}).table.iloc[0]
     assert (row["verdict"], row["reason"]) == ("unknown", _reason(fact))
 
 
 def test_each_snapshot_brings_its_own_time_and_owner(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     judged = judge([child.pid, child.pid])
     claims = judged.table[[*CLAIM_DTYPES]].assign(
         snapshot=["old", "new"],
@@ -231,7 +231,7 @@ def test_each_snapshot_brings_its_own_time_and_owner(nursery: Nursery, judge: Ju
 
 
 def test_a_stopped_pane_is_confirmed(nursery: Nursery, judge: Judge) -> None:
-    child = nursery.start(["sleep", "600"])
+    child = nursery.start(["sleep", "120"])
     os.killpg(child.pid, signal.SIGSTOP)
     assert judge([child.pid]).verdicts == ["confirmed"]
 

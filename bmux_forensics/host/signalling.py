@@ -1,0 +1,160 @@
+"""Signals for a process that is proven to be the one that is meant.
+
+A number is looked up and signalled in two steps, and between them it may change hands.
+Where the kernel has pidfds the descriptor is opened first, the identity is read next,
+and the descriptor is seen to be running after that: so what was read was the
+descriptor's process, and that process gets the signal, whatever the number means by
+then. Elsewhere the identity is read immediately before the system call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from bmux_forensics.host.identity import Identity, has_ended, identify, markers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HUP: Final = getattr(signal, "SIGHUP", 0)
+CONT: Final = getattr(signal, "SIGCONT", 0)
+TERM: Final = getattr(signal, "SIGTERM", 0)
+KILL: Final = getattr(signal, "SIGKILL", 0)
+
+LOOK_EVERY: Final = 0.01
+"""Seconds between two looks where the kernel does not wake us."""
+
+
+def has_pidfds() -> bool:
+    """Say whether this Python and kernel can hold on to a process."""
+    if not (hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal")):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:  # a kernel before 5.3, or a sandbox that forbids it
+        return False
+    return True
+
+
+class Member:
+    """One process that may be signalled, for as long as it stays in its group.
+
+    Parameters
+    ----------
+    identity : Identity
+        Who it is.
+    group : int
+        The group in which it may be signalled.
+    pinned : bool
+        Hold it by a pidfd; without one the identity alone is checked.
+    """
+
+    def __init__(self, identity: Identity, group: int, *, pinned: bool) -> None:
+        self.identity = identity
+        self.group = group
+        self.descriptor: int | None = None
+        self.refused = False
+        if pinned:
+            # Gone already, or no descriptor left: then the identity has to do.
+            with contextlib.suppress(OSError):
+                self.descriptor = os.pidfd_open(identity.pid)
+        if self.descriptor is not None and not self._is_same():
+            self.close()  # the number had changed hands before we held it
+
+    def is_proven(self) -> bool:
+        """Say whether it runs, is still the same process, and is still in its group."""
+        if not self._is_same():
+            return False
+        try:
+            in_group = os.getpgid(self.identity.pid) == self.group
+        except OSError:
+            return False
+        # Last: a running descriptor proves that the number meant it all along.
+        return in_group and not self._descriptor_ended()
+
+    def runs(self) -> bool:
+        """Say whether it has not ended; a zombie has."""
+        if self.descriptor is not None:
+            return not self._descriptor_ended()
+        return self._is_same()
+
+    def send(self, number: int) -> bool:
+        """Signal it if it is proven at this moment; say whether the signal was sent."""
+        if not self.is_proven():
+            return False
+        try:
+            if self.descriptor is not None:
+                signal.pidfd_send_signal(self.descriptor, number)
+            else:
+                os.kill(self.identity.pid, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            self.refused = True
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    def _is_same(self) -> bool:
+        now = identify(self.identity.pid)
+        return now is not None and now[0].is_same(self.identity) and not has_ended(now[1])
+
+    def _descriptor_ended(self) -> bool:
+        return self.descriptor is not None and bool(_ready([self.descriptor], 0.0))
+
+
+def watch(members: Iterable[Member], seconds: float) -> None:
+    """Return when one of the members ends, or after that many seconds at most."""
+    descriptors = [member.descriptor for member in members if member.descriptor is not None]
+    if descriptors:
+        _ready(descriptors, max(0.0, seconds))
+    else:
+        time.sleep(min(LOOK_EVERY, max(0.0, seconds)))
+
+
+def members_of(groups: set[int]) -> dict[int, set[int]]:
+    """Return the pids in each of the groups now, ended ones included."""
+    found: dict[int, set[int]] = {group: set() for group in groups}
+    for pid in psutil.pids():
+        try:
+            group = os.getpgid(pid)
+        except OSError:
+            continue
+        if group in found:
+            found[group].add(pid)
+    return found
+
+
+def session_of(pid: int) -> int | None:
+    """Return the session that a process is in, None when it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def carries_markers(pid: int) -> bool:
+    """Say whether bmux's variables can be read in a process."""
+    try:
+        return bool(markers_of(psutil.Process(pid).environ()))
+    except (psutil.Error, OSError, ValueError):
+        return False
+
+
+def _ready(descriptors: list[int], seconds: float) -> list[tuple[int, int]]:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return poll.poll(seconds * 1000)
