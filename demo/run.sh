@@ -3,11 +3,12 @@
 # `make demo` runs this with its own virtual environment first on PATH.
 # Everything it writes lies in ./demo-output, which is made anew each time.
 set -Eeuo pipefail
+unset CDPATH
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly SAMPLE=sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json
 readonly OUT=demo-output
-readonly COPY=$OUT/snapshot.json
+readonly SAMPLE=../sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json
+readonly COPY=day.json
 
 fail() {
     printf '\ndemo FAILED: %s\n' "$*" >&2
@@ -34,9 +35,10 @@ command -v bmux-forensics >/dev/null || fail "no bmux-forensics on PATH; run thi
 
 rm -rf "$OUT"
 mkdir -p "$OUT/home"
+cd "$OUT"
 # Nothing of this machine's bmux or of the user's own state is looked at or changed.
 unset BMUX_RUNTIME_NAME
-export HOME=$PWD/$OUT/home
+export HOME=$PWD/home
 export XDG_DATA_HOME=$HOME/data XDG_STATE_HOME=$HOME/state XDG_CACHE_HOME=$HOME/cache
 export XDG_CONFIG_HOME=$HOME/config XDG_RUNTIME_DIR=$HOME/run
 export BMUX_DATA_DIR=$HOME/bmux BMUX_RUNTIME_DIR=$HOME/run/bmux
@@ -44,6 +46,7 @@ export BMUX_FORENSICS_STATE_DIR=$HOME/forensics-state
 
 sample_before=$(sha256 "$SAMPLE")
 
+printf '\n$ cd %s\n' "$OUT"
 heading "A copy of what a real bmux server saved while five sessions were open"
 show cp -p "$SAMPLE" "$COPY"
 
@@ -52,21 +55,23 @@ show bmux-forensics info "$COPY"
 show bmux-forensics tables "$COPY"
 show bmux-forensics tables "$COPY" --table sessions
 show bmux-forensics tables "$COPY" --table bindings
-show bmux-forensics tables "$COPY" --table panes
+# A pane has many columns; in a pipe they are lines with tabs, and these are the telling ones.
+printf '\n$ %s\n' "bmux-forensics tables $COPY --table panes | cut -f 5,7,12,14,16"
+bmux-forensics tables "$COPY" --table panes | cut -f 5,7,12,14,16
 
 heading "What would killing the session \"ops\" do? Nothing is written yet."
 show bmux-forensics kill ops --dry-run --snapshot "$COPY"
 # The same plan for a program: it says beforehand which bytes will stand there afterwards.
-bmux-forensics kill ops --dry-run --json --snapshot "$COPY" 2>/dev/null >"$OUT/plan.json"
-bmux-forensics tables "$COPY" --json >"$OUT/tables-before.json"
-said_before=$(member "$OUT/plan.json" sha256_before)
-said_after=$(member "$OUT/plan.json" sha256_after)
-session=$(member "$OUT/plan.json" removed_session_ids | tr -d "[]'")
+bmux-forensics kill ops --dry-run --json --snapshot "$COPY" 2>/dev/null >plan.json
+bmux-forensics tables "$COPY" --json >tables-before.json
+said_before=$(member plan.json sha256_before)
+said_after=$(member plan.json sha256_after)
+session=$(member plan.json removed_session_ids | tr -d "[]'")
 [[ $(sha256 "$COPY") == "$sample_before" ]] || fail "the dry run changed the file"
 
 heading "Kill it, bound to exactly the bytes that the plan was made from"
 show bmux-forensics kill ops --yes --snapshot "$COPY" --expect-sha256 "$said_before" 2>&1 |
-    tee "$OUT/kill.txt"
+    tee kill.txt
 
 heading "The proof"
 [[ $said_before == "$sample_before" ]] || fail "the plan was made from other bytes"
@@ -76,15 +81,15 @@ now=$(sha256 "$COPY")
 [[ $now == "$said_after" && $now != "$said_before" ]] || fail "the file is $now, not $said_after"
 proven "sha256 after  is what the plan said: $said_after"
 
-bmux-forensics info "$COPY" >"$OUT/info-after.txt" || fail "the new file does not read"
-bmux-forensics tables "$COPY" --json >"$OUT/tables-after.json"
-mentions=$(lines_with "$session" "$OUT/tables-before.json")
+bmux-forensics info "$COPY" >info-after.txt || fail "the new file does not read"
+bmux-forensics tables "$COPY" --json >tables-after.json
+mentions=$(lines_with "$session" tables-before.json)
 [[ $mentions -gt 0 ]] || fail "the session was in no table to begin with"
-left=$(lines_with "$session" "$OUT/tables-after.json")
+left=$(lines_with "$session" tables-after.json)
 [[ $left -eq 0 ]] || fail "$left mentions of the session are left"
 proven "all tables together named session $session $mentions times, and now not once"
 
-backup=$(sed -n 's/^the old bytes are kept in //p' "$OUT/kill.txt")
+backup=$(sed -n 's/^the old bytes are kept in //p' kill.txt)
 [[ -n $backup ]] || fail "the kill named no backup"
 [[ $(sha256 "$backup") == "$said_before" ]] || fail "the backup has another sha256"
 cmp "$backup" "$SAMPLE" || fail "the backup is not the sample, byte for byte"
@@ -94,4 +99,4 @@ proven "the backup is the sample, byte for byte"
 [[ $(sha256 "$SAMPLE") == "$sample_before" ]] || fail "the sample was changed"
 proven "no lock is left, and the sample itself is untouched"
 
-printf '\ndemo OK: session ops is gone from %s, as planned and proven\n' "$COPY"
+printf '\ndemo OK: session ops is gone from %s, as planned and proven\n' "$OUT/$COPY"
