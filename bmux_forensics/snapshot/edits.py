@@ -6,6 +6,8 @@ indices of later edits. An edit inside an element that is deleted has no effect.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +19,8 @@ SET: Final = "set"
 INSERT: Final = "insert"
 APPEND: Final = "-"
 """The last token of a pointer that inserts behind the last element of an array."""
+
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -121,17 +125,24 @@ def _changed(node: Any, marks: _Marks, pointer: str) -> Any:
 
 
 def _changed_list(node: list[Any], below: dict[str, _Marks], pointer: str) -> list[Any]:
-    marked = {_index(token, node, pointer): marks for token, marks in below.items()}
-    result: list[Any] = []
-    for index in range(len(node) + 1):
-        marks = marked.get(index)
-        if marks is not None:
-            result.extend(marks.inserts)
+    marked: dict[int, _Marks] = {}
+    behind: list[Any] = []
+    for token, marks in below.items():
+        index = len(node) if token == APPEND else _index(token)
         if index < len(node):
-            value = node[index] if marks is None else _changed(node[index], marks, pointer)
-            if value is not _GONE:
-                result.append(value)
-    return result
+            marked[index] = marks
+        elif index == len(node) and marks.edit is None and not marks.below:
+            behind.extend(marks.inserts)  # behind the last element there is nothing else to change
+        else:
+            raise _lost(f"{pointer}/{token}", "no such element")
+    result: list[Any] = []
+    for index, value in enumerate(node):
+        if index in marked:
+            result.extend(marked[index].inserts)
+            value = _changed(value, marked[index], f"{pointer}/{index}")  # noqa: PLW2901 - the value as it will be
+        if value is not _GONE:
+            result.append(value)
+    return result + behind
 
 
 def _changed_dict(node: dict[str, Any], below: dict[str, _Marks], pointer: str) -> dict[str, Any]:
@@ -148,19 +159,16 @@ def _changed_dict(node: dict[str, Any], below: dict[str, _Marks], pointer: str) 
     return result
 
 
-def _index(token: str, node: list[Any], pointer: str) -> int:
-    if token == APPEND:
-        return len(node)
-    if not token.isdecimal() or int(token) > len(node):
-        raise _lost(f"{pointer}/{token}", "no such element")
-    return int(token)
+def _index(token: str) -> int:
+    """Return the index that a token spells, in the one way there is; else one past any array."""
+    return int(token) if _INDEX.fullmatch(token) else sys.maxsize
 
 
 def _child(node: Any, token: str, pointer: str) -> Any:
     if isinstance(node, dict) and token in node:
         return node[token]
-    if isinstance(node, list) and token.isdecimal() and int(token) < len(node):
-        return node[int(token)]
+    if isinstance(node, list) and _index(token) < len(node):
+        return node[_index(token)]
     raise _lost(pointer, "no such element")
 
 
