@@ -1,16 +1,19 @@
-"""The one way a file is changed: lock, read again, back up, stage, look, rename, prove."""
+"""The one way a file is changed: lock, read, back up, stage, announce, look, rename, prove."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from bmux_forensics.actions.custody import Deed, Notice, settle
+from bmux_forensics.actions.custody_judging import find_aside
 from bmux_forensics.actions.opening import open_for_change
-from bmux_forensics.errors import BusyError, EvidenceError, SnapshotChangedError
+from bmux_forensics.errors import BusyError, EvidenceError, ForensicsError, SnapshotChangedError
 from bmux_forensics.host.paths import find_paths
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.store.aside import move_aside
@@ -41,6 +44,12 @@ class Passage:
         Where the old bytes are kept.
     moved_aside : Path or None
         Where an unreadable file was moved.
+    entry : str or None
+        What the journal calls this change, and `undo` too.
+    notes : tuple of str
+        What became of earlier changes that were cut short, and what could not be journalled.
+    processes : tuple of mapping
+        What became of process groups afterwards.
     """
 
     path: Path
@@ -49,15 +58,26 @@ class Passage:
     applied: bool = False
     backup: Path | None = None
     moved_aside: Path | None = None
+    entry: str | None = None
+    notes: tuple[str, ...] = ()
+    processes: tuple[Mapping[str, Any], ...] = ()
 
 
-def change_file(
+Ending = Callable[[Passage], Sequence[Mapping[str, Any]]]
+"""Ends processes once the file is changed and its lock released; returns what became of each."""
+
+
+def change_file(  # noqa: PLR0913 - each is a part of the request
     path: Path,
     prepare: Callable[[Snapshot], Snapshot | None],
     *,
+    verb: str = "edit",
+    account: Callable[[], Deed] = Deed,
     expect_sha256: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
     unreadable: Callable[[EvidenceError], bool] | None = None,
+    like: FileIdentity | None = None,
+    ending: Ending | None = None,
 ) -> Passage:
     """Change one snapshot file, or leave it exactly as it is.
 
@@ -68,6 +88,10 @@ def change_file(
     prepare : callable
         Given the snapshot as read under the lock, returns the snapshot as it shall be,
         or None to leave the file alone. Whatever it raises leaves the file alone too.
+    verb : str
+        What the journal calls it.
+    account : callable
+        Says what else the journal is to know; asked once `prepare` has returned a snapshot.
     expect_sha256 : str, optional
         Refuse any other bytes than these: the ones a plan was made from.
     lock_timeout : float
@@ -75,6 +99,12 @@ def change_file(
     unreadable : callable, optional
         Given the problem of a snapshot that `prepare` could not read, tells whether the
         file is to be moved aside. The problem is raised when it says no.
+    like : FileIdentity, optional
+        Whose owner, permissions and time of change the file gets; its own by default.
+    ending : callable, optional
+        Called when the file was changed, proven and its lock released, to end the
+        processes that the journal's intent names; it looks for a live server again first.
+        What it returns is journalled. Where it does not get that far, the journal says so.
 
     Raises
     ------
@@ -87,30 +117,94 @@ def change_file(
     """
     with _locked(path, lock_timeout) as last_look:
         snapshot, identity = open_for_change(path)
-        require_bytes(snapshot, expect_sha256)
+        way = _Way(path, identity, snapshot, verb, last_look)
+        with way.told():
+            require_bytes(snapshot, expect_sha256)
+            try:
+                changed = prepare(snapshot)
+            except EvidenceError as problem:
+                if unreadable is None or not unreadable(problem):
+                    raise
+                return way.aside(Deed())
+            if changed is None:
+                return Passage(path, snapshot.sha256, snapshot.sha256, notes=tuple(way.notes))
+            passage, notice = way.replace(changed.raw, account(), like)
+    if ending is None:
+        return passage
+    outcomes = tuple(ending(passage))
+    notice.tell_processes(outcomes)
+    return replace(passage, processes=outcomes, notes=(*way.notes, *notice.notes))
+
+
+class _Way:
+    """The way of one locked file through the door."""
+
+    def __init__(
+        self,
+        path: Path,
+        identity: FileIdentity,
+        old: Snapshot,
+        verb: str,
+        last_look: Callable[[], None],
+    ) -> None:
+        self.path = path
+        self.identity = identity
+        self.old = old
+        self.verb = verb
+        self.last_look = last_look
+        self.notes = settle(identity.uid, identity.path, lambda: old.sha256)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Let a refusal, too, say what became of earlier changes."""
         try:
-            changed = prepare(snapshot)
-        except EvidenceError as problem:
-            if unreadable is None or not unreadable(problem):
-                raise
-            aside = move_aside(identity, snapshot.sha256, last_look=last_look)
-            return Passage(path, snapshot.sha256, moved_aside=aside)
-        if changed is None:
-            return Passage(path, snapshot.sha256, snapshot.sha256)
-        return _replace(path, identity, snapshot, changed, last_look)
+            yield
+        except ForensicsError as error:
+            for note in self.notes:
+                error.add_note(note)
+            raise
 
+    def replace(self, data: bytes, deed: Deed, like: FileIdentity | None) -> tuple[Passage, Notice]:
+        """Put new bytes in the old ones' place."""
+        backup = keep_backup(self.identity, self.old.raw, self.old.sha256)
+        with stage(self.identity, data, like=like) as staged:
+            notice = self.notice(deed, sha256_after=staged.sha256, backup=str(backup))
+            with notice.concluded(lambda: not os.path.lexists(staged.temp)):
+                staged.commit(notice.before(self.last_look))
+            notice.complete()
+            passage = Passage(
+                self.path,
+                self.old.sha256,
+                staged.sha256,
+                applied=True,
+                backup=backup,
+                entry=notice.id,
+                notes=(*self.notes, *notice.notes),
+            )
+        return passage, notice
 
-def _replace(
-    path: Path,
-    identity: FileIdentity,
-    old: Snapshot,
-    new: Snapshot,
-    last_look: Callable[[], None],
-) -> Passage:
-    backup = keep_backup(identity, old.raw, old.sha256)
-    with stage(identity, new.raw) as staged:
-        staged.commit(last_look)
-        return Passage(path, old.sha256, staged.sha256, applied=True, backup=backup)
+    def aside(self, deed: Deed) -> Passage:
+        """Move the file out of the way."""
+        now = dt.datetime.now(dt.UTC)
+        moment = f"{now:%Y%m%dT%H%M%SZ}"
+        path, sha256 = self.identity.path, self.old.sha256
+        notice = self.notice(deed, sha256_after=None, moment=moment)
+        with notice.concluded(lambda: find_aside(path, moment, sha256) is not None):
+            aside = move_aside(self.identity, sha256, now, last_look=notice.before(self.last_look))
+        notice.complete(aside=str(aside))
+        return Passage(
+            self.path,
+            sha256,
+            moved_aside=aside,
+            entry=notice.id,
+            notes=(*self.notes, *notice.notes),
+        )
+
+    def notice(self, deed: Deed, **facts: str | None) -> Notice:
+        """Prepare what the journal will say."""
+        intent = {"verb": self.verb, "file": str(self.identity.path)}
+        before = {"sha256_before": self.old.sha256}
+        return Notice(self.identity.uid, {**intent, **before, **facts, **deed.facts()})
 
 
 def require_bytes(snapshot: Snapshot, expected: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import pandas as pd
 
+from bmux_forensics.actions.custody import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.opening import (
     has_own_snapshot,
@@ -102,6 +103,10 @@ class KillPlan:
                 advice="this is a fault of bmux_forensics: please report it",
             )
         return changed
+
+    def deed(self) -> Deed:
+        """Return what the journal says of it: ids, counts and hashes."""
+        return Deed(sessions=self.session_ids, plan=plan_facts(self._edits))
 
     @property
     def _targets(self) -> pd.DataFrame:
@@ -206,6 +211,8 @@ def apply_kill(plan: KillPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> KillOut
         passage = change_file(
             plan.path or Path(plan.snapshot.name),
             lambda _: changed,
+            verb="kill",
+            account=plan.deed,
             expect_sha256=plan.snapshot.sha256,
             lock_timeout=lock_timeout,
         )
@@ -265,6 +272,8 @@ def kill(  # noqa: PLR0913 - each is a word of the request
     passage = change_file(
         target,
         prepare,
+        verb="kill",
+        account=lambda: plans[0].deed(),  # noqa: PLW0108 - there is no plan yet
         expect_sha256=expect_sha256,
         lock_timeout=lock_timeout,
         unreadable=is_beyond_reading if all_sessions else None,

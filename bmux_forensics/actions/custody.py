@@ -1,0 +1,262 @@
+"""Custody of a change: announced in the journal before it happens, concluded after it.
+
+A crash in between leaves an open intent. Whoever comes next compares the file with the
+two hashes of the intent, knows what happened, says so and writes the outcome.
+
+The journal holds ids, numbers and hashes. A word of a plan that is neither is hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from bmux_forensics.actions.custody_judging import judge
+from bmux_forensics.actions.custody_record import (
+    COMPLETED,
+    NOT_APPLIED,
+    PROCESSES,
+    STATES,
+    Recorded,
+    records,
+)
+from bmux_forensics.errors import FileUnreadableError, ForensicsError, WriteError, path_text
+from bmux_forensics.store.journal import (
+    INTENT,
+    OUTCOME,
+    append,
+    last_entry,
+    open_ids,
+    read_journal,
+)
+from bmux_forensics.store.process import is_gone
+
+MOST_KEYS: Final = 500
+"""Keys of one table and action that are listed; of more, their number and hash."""
+
+GROUP_FACTS: Final = frozenset(
+    {"session_id", "pane_id", "pgid", "sid", "pid", "leader_pid", "uid", "role", "verdict"}
+    | {"started", "since_boot", "start", "boot", "pidns", "outcome", "ok", "survivors"}
+)
+"""What the journal keeps of a process group: no command, folder or variable."""
+
+_PLAIN: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|-?[0-9]{1,20}|\?")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What the journal is to say about a change, besides file, hashes and backup.
+
+    Parameters
+    ----------
+    sessions : sequence of str
+        The ids of the sessions that go.
+    plan : mapping
+        What is done to which rows, from `plan_facts`.
+    groups : sequence of mapping
+        Process groups that are to be ended once the file is changed: what it takes to
+        prove later that they are still the same. Only `GROUP_FACTS` are kept.
+    undoes : str, optional
+        The id of the change that is taken back.
+    discards : sequence of str
+        Later changes that go with it.
+    """
+
+    sessions: Sequence[str] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    groups: Sequence[Mapping[str, Any]] = ()
+    undoes: str | None = None
+    discards: Sequence[str] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the members of the journal's entry; what says nothing is left out."""
+        facts = {
+            "sessions": [plain(i) for i in self.sessions],
+            "plan": dict(self.plan),
+            "groups": group_facts(self.groups),
+            "undoes": self.undoes,
+            "discards": list(self.discards),
+        }
+        return {name: value for name, value in facts.items() if value}
+
+
+def group_facts(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return of process groups what the journal keeps.
+
+    Examples
+    --------
+    >>> group_facts([{"pgid": 7, "command": "vi secret", "outcome": "ended"}])
+    [{'pgid': 7, 'outcome': 'ended'}]
+    """
+    return [
+        {name: value for name, value in group.items() if name in GROUP_FACTS} for group in groups
+    ]
+
+
+def plan_facts(plan: pd.DataFrame) -> dict[str, Any]:
+    """Return a plan as counts and ids: `{table: {action: {"rows": n, "keys": [...]}}}`.
+
+    Examples
+    --------
+    >>> plan_facts(pd.DataFrame({"table": ["panes"], "action": ["delete"], "key": ["my name"]}))
+    {'panes': {'delete': {'rows': 1, 'keys': ['#038468518ad8122e #82a3537ff0dbce7e']}}}
+    """
+    gathered: dict[str, dict[str, list[str]]] = {}
+    columns = (plan[name].tolist() for name in ("table", "action", "key"))
+    for table, action, key in zip(*columns, strict=True):
+        gathered.setdefault(table, {}).setdefault(action, []).append(plain(key))
+    return {
+        table: {action: _counted(keys) for action, keys in actions.items()}
+        for table, actions in gathered.items()
+    }
+
+
+def _counted(keys: list[str]) -> dict[str, Any]:
+    if len(keys) <= MOST_KEYS:
+        return {"rows": len(keys), "keys": keys}
+    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
+    return {"rows": len(keys), "keys_sha256": digest}
+
+
+def plain(key: object) -> str:
+    """Return the words of a key, each that is no id and no number as a hash of it.
+
+    Examples
+    --------
+    >>> plain("12 ?")
+    '12 ?'
+    >>> plain("secret")
+    '#2bb80d537b1da3e3'
+    """
+    words = (key if isinstance(key, str) else "?").split(" ")
+    return " ".join(word if _PLAIN.fullmatch(word) else _hash(word) for word in words)
+
+
+def _hash(word: str) -> str:
+    return "#" + hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Notice:
+    """A change on its way: announced right before it happens, concluded whatever comes.
+
+    Parameters
+    ----------
+    uid : int
+        Whose file it is, and so whose journal.
+    facts : mapping
+        The intent.
+    """
+
+    def __init__(self, uid: int, facts: Mapping[str, Any]) -> None:
+        self._uid = uid
+        self._facts = dict(facts)
+        self.id: str | None = None
+        self.notes: list[str] = []
+
+    def before(self, last_look: Callable[[], None]) -> Callable[[], None]:
+        """Return the last look, with the announcement in front of it."""
+
+        def announce() -> None:
+            self.id = append(INTENT, self._facts, uid=self._uid).id
+            last_look()
+
+        return announce
+
+    @contextmanager
+    def concluded(self, happened: Callable[[], bool]) -> Iterator[None]:
+        """Write the outcome of the block; `happened` tells after a failure if it changed a file."""
+        try:
+            yield
+        except BaseException as error:
+            if self.id is not None:
+                self._conclude_failure(error, happened=happened())
+            raise
+
+    def _conclude_failure(self, error: BaseException, *, happened: bool) -> None:
+        state, why = NOT_APPLIED, ""
+        if happened:
+            verdict = judge(self._recorded())
+            if verdict is None:
+                return
+            state, why = verdict.state, verdict.why
+        kind = error.kind if isinstance(error, ForensicsError) else type(error).__name__
+        why = f"{kind}: {why}" if why else kind
+        try:
+            append(OUTCOME, {"of": self.id, "state": state, "why": why}, uid=self._uid)
+        except ForensicsError as trouble:
+            error.add_note(f"the journal could not be told: {trouble}")
+
+    def _recorded(self) -> Recorded:
+        return next(r for r in records(read_journal(self._uid).entries) if r.id == self.id)
+
+    def complete(self, **facts: Any) -> None:
+        """Write that the change is done and proven.
+
+        The change stands whatever happens here, so a failure is a note: the next run
+        sees the open intent, compares the file, and concludes it.
+        """
+        self._tell(OUTCOME, {"state": COMPLETED, **facts})
+
+    def tell_processes(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        """Write what became of process groups."""
+        self._tell(PROCESSES, {"groups": group_facts(outcomes)})
+
+    def _tell(self, kind: str, facts: dict[str, Any]) -> None:
+        try:
+            append(kind, {"of": self.id, **facts}, uid=self._uid)
+        except ForensicsError as trouble:
+            self.notes.append(f"done, but the journal could not be told: {trouble}")
+
+
+def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
+    """Conclude what earlier runs left open, and say in a line each what happened.
+
+    Parameters
+    ----------
+    uid : int
+        Whose journal.
+    held : Path
+        The file whose lock we hold, resolved: whoever announced a change of it is not at
+        it any more. Of other files only those whose process is proven gone are concluded.
+    sha256 : callable
+        Gives the hash of that file as it is now.
+
+    Raises
+    ------
+    WriteError
+        There is something open, and the journal can't be read or written.
+    """
+    try:
+        if not open_ids(last_entry(uid)):
+            return []
+        changes = records(read_journal(uid).entries)
+    except FileUnreadableError as error:
+        raise WriteError(
+            error.where, error.found, advice="the journal has to be readable"
+        ) from error
+    notes = []
+    for change in changes:
+        ours = change.file == held
+        if change.state != "open" or not (ours or is_gone(change.maker)):
+            continue
+        verdict = judge(change, changes, sha256 if ours else None)
+        if verdict is None:
+            continue
+        aside = {"aside": str(verdict.aside)} if verdict.aside else {}
+        facts = {"of": change.id, "state": verdict.state, "why": verdict.why, **aside}
+        append(OUTCOME, facts | {"by": "a later run"}, uid=uid)
+        notes.append(sentence(change, verdict.state, verdict.why))
+    return notes
+
+
+def sentence(change: Recorded, state: str, why: str) -> str:
+    """Say what became of a change that was cut short."""
+    what = {"done": "it was done", "failed": "it was not done"}.get(STATES[state], "unknown")
+    return f"{change.verb} {change.id} of {path_text(change.file)} was cut short: {what} ({why})"
