@@ -31,14 +31,36 @@ STDIN: Final = "-"
 """The path that means standard input."""
 
 
-def _zstd(file: io.BytesIO) -> IO[bytes]:
-    return zstandard.ZstdDecompressor().stream_reader(file)
+_ZSTD_PIECE: Final = 1 << 10  # it can grow to 32 MiB, and only then is the limit looked at
+
+
+class _Zstd:
+    """Read zstd data; zstandard's own reader takes a frame that is cut off for a whole one."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """Return all of the data, or more than `size` bytes of it."""
+        pieces: list[bytes] = []
+        frame, total = zstandard.ZstdDecompressor().decompressobj(), 0
+        while (size < 0 or total < size) and (data := self._file.read(_ZSTD_PIECE)):
+            while data:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                pieces.append(frame.decompress(data))
+                total += len(pieces[-1])
+                data = frame.unused_data if frame.eof else b""
+        if not frame.eof and (size < 0 or total < size):
+            message = "it ends too early"
+            raise zstandard.ZstdError(message)
+        return b"".join(pieces)
 
 
 _MAGIC: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _zstd,
+    b"\x28\xb5\x2f\xfd": _Zstd,
 }
 _DAMAGED: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
