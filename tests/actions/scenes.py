@@ -44,7 +44,7 @@ def world() -> World:
         session_by_context={CONTEXT: ALPHA},
         mru_contexts=[CONTEXT],
     )
-    command = {"program": "=cmd", "args": [], "cwd": None, "env": {"TOKEN": SECRET}}
+    command: dict[str, Any] = {"program": "=cmd", "args": [], "cwd": None, "env": {"TOKEN": SECRET}}
     panes = [pane(ALPHA, PGIDS[0], launch_command=command), pane(BETA, PGIDS[1])]
     return World(
         (

@@ -167,7 +167,7 @@ def test_an_empty_selector_is_refused(place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", named("deviates", "deleted"))
-def test_what_bmux_deletes_is_moved_aside(name: str, place: Path, tmp_path: Path) -> None:
+def test_what_bmux_deletes_is_moved_aside(name: str, place: Path) -> None:
     before = Trace.of(save(place, bytes_of(name, "before")))
     outcome = kill(name, place)
     aside = outcome.passage.moved_aside
