@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -298,7 +299,7 @@ def test_depth_of_text_in_strings_is_none(text: str) -> None:
     assert depth(encoded) == 3
 
 
-LAST_WINS = {
+LAST_WINS: dict[str, tuple[str, bytes, Callable[[Any], bool]]] = {
     "binding": (
         "contexts",
         orjson.dumps(contexts_tree(session_by_context={CONTEXTS[0]: SESSIONS[1]})).replace(
