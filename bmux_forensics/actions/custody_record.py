@@ -89,6 +89,22 @@ class Recorded:
     note: str = ""
     processes: tuple[Mapping[str, Any], ...] | None = field(default=None)
 
+    @property
+    def backup_key(self) -> str | None:
+        """Which backup it is, wherever the state folder has been moved to."""
+        return None if self.backup is None else backup_key(self.backup)
+
+
+def backup_key(path: str | Path) -> str:
+    """Return the part of a backup's path that never changes: its folder's name and its own.
+
+    Examples
+    --------
+    >>> backup_key("/home/me/state/backups/0f1e/x.backup")
+    '0f1e/x.backup'
+    """
+    return "/".join(Path(path).parts[-2:])
+
 
 def records(entries: Iterable[Entry]) -> list[Recorded]:
     """Return every change that a journal announces, oldest first, with what became of it.

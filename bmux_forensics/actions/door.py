@@ -91,7 +91,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
     verb : str
         What the journal calls it.
     account : callable
-        Says what else the journal is to know; asked once `prepare` has returned a snapshot.
+        Says what else the journal is to know; asked once the file is to be changed.
     expect_sha256 : str, optional
         Refuse any other bytes than these: the ones a plan was made from.
     lock_timeout : float
@@ -125,7 +125,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
             except EvidenceError as problem:
                 if unreadable is None or not unreadable(problem):
                     raise
-                return way.aside(Deed())
+                return way.aside(account())
             if changed is None:
                 return Passage(path, snapshot.sha256, snapshot.sha256, notes=tuple(way.notes))
             passage, notice = way.replace(changed.raw, account(), like)
@@ -220,20 +220,28 @@ def require_bytes(snapshot: Snapshot, expected: str | None) -> None:
 
 def is_own_snapshot(path: Path) -> bool:
     """Tell whether a file is bmux's own snapshot: the same inode, however it is named."""
+    own = find_paths().snapshot
     try:
-        return path.samefile(find_paths().snapshot)
+        return path.samefile(own)
     except OSError:
-        return False
+        return os.path.realpath(path) == os.path.realpath(own)
 
 
 @contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[Callable[[], None]]:
-    """Hold the file's locks; yields what looks whether they are still ours.
+    """Hold the locks of a file that is there; as `locked_names`."""
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where we may not look
+        read_regular(path)  # says what is wrong, and no lock is left in the file's place
+    with locked_names(path, timeout) as last_look:
+        yield last_look
+
+
+@contextmanager
+def locked_names(path: Path, timeout: float) -> Iterator[Callable[[], None]]:
+    """Hold the locks of a file, there or not; yields what looks whether they are still ours.
 
     bmux's own snapshot is locked as bmux locks it, by whatever name we were given it.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where we may not look
-        read_regular(path)  # says what is wrong, and no lock is left in the file's place
     name = find_paths().snapshot if is_own_snapshot(path) else path
     with locked(name, timeout=timeout) as is_ours:
 

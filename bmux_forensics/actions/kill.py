@@ -273,7 +273,7 @@ def kill(  # noqa: PLR0913 - each is a word of the request
         target,
         prepare,
         verb="kill",
-        account=lambda: plans[0].deed(),  # noqa: PLW0108 - there is no plan yet
+        account=lambda: plans[0].deed() if plans else Deed(),
         expect_sha256=expect_sha256,
         lock_timeout=lock_timeout,
         unreadable=is_beyond_reading if all_sessions else None,
