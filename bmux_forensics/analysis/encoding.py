@@ -55,7 +55,9 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     edited = []
     for position in sorted((named | edits.keys()) - dropped(of_envelope)):
         reading = snapshot.readings[position]
-        edited.append(reading.edited(exact_tree(reading, edits.get(position, ()))))
+        tree = exact_tree(reading, edits.get(position, ()))
+        reading.require_distinct_ids()
+        edited.append(reading.edited(tree))
     if of_envelope:
         return reshaped(snapshot, edited, of_envelope)
     return snapshot.with_readings(edited)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from bmux_forensics.errors import (
     UnknownVersionError,
 )
 from bmux_forensics.snapshot.envelope import Section, brief
+from bmux_forensics.snapshot.identifiers import canonical_id
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
     depth,
@@ -148,6 +150,23 @@ class Reading:
                 advice="writing it back would change it, so the file stays as it is",
             )
 
+    def require_distinct_ids(self) -> None:
+        """Raise `NotRewritableError` when two keys of a map spell one id in two ways.
+
+        bmux takes the last and drops the others. A reader that keeps keys as spelled sees
+        two rows that contradict each other, and no change could be true to both.
+        """
+        if self.spec is None or not self.spec.maps_by_id:
+            return
+        for member, rows in self.tree.items():
+            if isinstance(rows, dict) and (twice := _spelled_twice(rows)) is not None:
+                raise NotRewritableError(
+                    self.place,
+                    f"the id {twice} in two spellings at /{member}",
+                    expected="each id once among the keys of a map",
+                    advice="bmux would keep the last of them alone, so the file stays as it is",
+                )
+
     def encode(self, tree: Any) -> bytes:
         """Return the payload for a changed tree, written the way bmux writes this section."""
         option = orjson.OPT_SORT_KEYS if self.spec and self.spec.sorts_keys else 0
@@ -169,7 +188,9 @@ class Reading:
     def key_problem(self) -> EvidenceError | None:
         """The key that a record of the (valid JSON) payload has twice, or None."""
         spec = self.spec
-        if spec is None or not spec.records or not has_repeated_keys(self.section.payload):
+        if spec is None or self.section.version < spec.records_since:
+            return None
+        if not spec.records or not has_repeated_keys(self.section.payload):
             return None
         for place, key in repeated_keys(self.section.payload):
             if any(_matches(place, record) for record in spec.records):
@@ -194,6 +215,16 @@ class Reading:
 
     def _undecodable(self, found: str, expected: str = "JSON") -> SectionUndecodableError:
         return SectionUndecodableError(self.place, found, expected=expected)
+
+
+def _spelled_twice(keys: Iterable[str]) -> str | None:
+    seen: set[str | None] = set()
+    for key in keys:
+        identity = canonical_id(key)
+        if identity is not None and identity in seen:
+            return identity
+        seen.add(identity)
+    return None
 
 
 def _matches(place: tuple[str, ...], record: tuple[str, ...]) -> bool:

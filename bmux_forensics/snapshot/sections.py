@@ -22,8 +22,12 @@ class SectionSpec:
         Where a repeated key is refused: paths to objects with fixed members, ``*``
         for any key or index, ``**`` at the end for everything below. A repeated key
         anywhere else is a map's: the last wins.
+    records_since : int
+        The version from which on `records` holds; before it the payload is a map.
     sorts_keys : bool
         bmux rewrites the section with the keys of every object sorted.
+    maps_by_id : bool
+        The payload's members are maps whose keys are ids.
     any_shape : bool
         bmux's offline kill takes any valid JSON, so rows are read from any shape.
         Its server does not: there such a section fails.
@@ -33,7 +37,9 @@ class SectionSpec:
     id: str
     models: dict[int, str] = field(hash=False)
     records: tuple[tuple[str, ...], ...] = ()
+    records_since: int = 1
     sorts_keys: bool = False
+    maps_by_id: bool = False
     any_shape: bool = False
 
 
@@ -61,12 +67,14 @@ SECTIONS: Final = (
         "bmux.contexts/context-state",
         {1: "ContextState"},
         records=((), ("contexts", "*")),
+        maps_by_id=True,
     ),
     SectionSpec(
         "clients",
         "bmux.clients/follow-state",
         {1: "FollowState"},
         records=((), ("follows", "*")),
+        maps_by_id=True,
     ),
     SectionSpec(
         "panes",
@@ -89,6 +97,7 @@ SECTIONS: Final = (
         "bmux.tabs/arrangements",
         {1: "TabOrders", 2: "TabArrangements"},
         records=((),),
+        records_since=2,
         any_shape=True,
     ),
     SectionSpec(

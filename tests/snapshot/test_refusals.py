@@ -320,6 +320,11 @@ LAST_WINS: dict[str, tuple[str, bytes, Callable[[Any], bool]]] = {
         b'{"sessions":7,"sessions":[]}',
         lambda tree: tree == {"sessions": []},
     ),
+    "scope of tabs in version 1": (
+        "tabs",
+        f'{{"{NIL}":["{CONTEXTS[0]}"],"{NIL}":[]}}'.encode(),
+        lambda tree: tree == {NIL: []},
+    ),
 }
 
 
@@ -327,6 +332,15 @@ LAST_WINS: dict[str, tuple[str, bytes, Callable[[Any], bool]]] = {
 def test_the_last_of_a_repeated_key_wins_in_maps_and_in_panes(case: str) -> None:
     name, payload, holds = LAST_WINS[case]
     assert holds(reading_of(name, payload).require())
+
+
+def test_a_repeated_scope_is_no_problem_and_a_repeated_member_of_newer_tabs_is() -> None:
+    orders = f'{{"{NIL}":[],"{NIL}":[]}}'
+    assert reading_of("tabs", orders.encode()).problem is None
+    newer = f'{{"orders":{orders},"pending":{{}}}}'
+    assert reading_of("tabs", newer.encode(), 2).problem is None
+    twice = newer.replace("{", '{"pending":{},', 1)
+    assert "twice" in str(reading_of("tabs", twice.encode(), 2).problem)
 
 
 # --- integers that would not survive ---------------------------------------------------------
@@ -359,6 +373,29 @@ def test_an_integer_over_64_bits_in_a_section_that_stays_is_no_obstacle() -> Non
     raw = kill_selected(world.snapshot(), ["ops"]).raw
     assert raw is not None
     assert read_snapshot(raw, "after").readings[1].section.payload == stays.payload
+
+
+# --- two keys that mean one id --------------------------------------------------------------
+
+TWO_SPELLINGS = {
+    "bindings": part(
+        "contexts",
+        contexts_tree(session_by_context={CONTEXTS[0].upper(): SESSIONS[0], CONTEXTS[0]: NIL}),
+    ),
+    "selections": part(
+        "clients", clients_tree(selected_sessions={f"{{{NIL}}}": SESSIONS[0], NIL: None})
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWO_SPELLINGS)
+def test_two_spellings_of_one_key_are_read_but_not_written(case: str) -> None:
+    world = World((part("sessions", [session(SESSIONS[0], "ops")]), TWO_SPELLINGS[case]))
+    assert world.snapshot().problems == ()
+    with pytest.raises(
+        NotRewritableError, match=r"in two spellings at /se.*the file stays as it is"
+    ):
+        kill_selected(world.snapshot(), ["ops"])
 
 
 # --- what messages may hold ------------------------------------------------------------------
