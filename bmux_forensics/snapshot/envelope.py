@@ -19,7 +19,13 @@ from bmux_forensics.errors import (
     UnknownVersionError,
 )
 from bmux_forensics.snapshot.checksum import checksum
-from bmux_forensics.snapshot.json_text import RepeatedKeys, keep_repeats, oversized_integer
+from bmux_forensics.snapshot.json_text import (
+    MAX_DEPTH,
+    RepeatedKeys,
+    depth,
+    keep_repeats,
+    oversized_integer,
+)
 from bmux_forensics.snapshot.shapes import ENVELOPE, validator
 
 VERSION: Final = 1
@@ -300,6 +306,10 @@ def _parse_slowly(raw: bytes, where: str) -> dict[str, Any]:
         values = entry.get("bytes") if isinstance(entry, dict) else None
         if isinstance(values, list) and any(type(value) is not int for value in values):
             raise _bad_bytes(where, f"/sections/{index}", values)
+    nested = depth(raw)
+    if nested > MAX_DEPTH:
+        found = f"JSON nested {nested} levels deep"
+        raise NotRewritableError(where, found, expected=f"at most {MAX_DEPTH} levels")
     number = oversized_integer(raw)
     if number is not None:
         raise NotRewritableError(
