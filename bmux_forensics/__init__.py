@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bmux_forensics._version import __version__
 
 if TYPE_CHECKING:
+    from bmux_forensics.actions.auditing import audit, forecast, orphans, session_status
     from bmux_forensics.actions.door import Passage
     from bmux_forensics.actions.kill import (
         KillOutcome,
@@ -30,16 +31,27 @@ if TYPE_CHECKING:
         preview_kill,
     )
     from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
+    from bmux_forensics.actions.repair import (
+        RepairOutcome,
+        RepairPlan,
+        apply_repair,
+        plan_of_repair,
+        preview_repair,
+        repair,
+    )
     from bmux_forensics.actions.tables import load_tables
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
+    from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
     from bmux_forensics.snapshot.document import Snapshot, read_snapshot
     from bmux_forensics.snapshot.summary import Summary, summarize
     from bmux_forensics.tables.build import Tables
     from bmux_forensics.tables.catalog import TABLES
+    from bmux_forensics.tables.graph import relations
 
 _HOMES: Final = {
+    "actions.auditing": ("audit", "forecast", "orphans", "session_status"),
     "actions.door": ("Passage",),
     "actions.kill": (
         "KillOutcome",
@@ -51,18 +63,29 @@ _HOMES: Final = {
         "preview_kill",
     ),
     "actions.opening": ("has_own_snapshot", "open_snapshot"),
+    "actions.repair": (
+        "RepairOutcome",
+        "RepairPlan",
+        "apply_repair",
+        "plan_of_repair",
+        "preview_repair",
+        "repair",
+    ),
     "actions.tables": ("load_tables",),
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
+    "analysis.rules.book": ("RULES", "explain"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
     "snapshot.document": ("Snapshot", "read_snapshot"),
     "snapshot.summary": ("Summary", "summarize"),
     "tables.build": ("Tables",),
     "tables.catalog": ("TABLES",),
+    "tables.graph": ("relations",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "RULES",
     "TABLES",
     "BmuxPaths",
     "ForensicsError",
@@ -70,21 +93,33 @@ __all__ = [
     "KillPlan",
     "LockState",
     "Passage",
+    "RepairOutcome",
+    "RepairPlan",
     "Snapshot",
     "Summary",
     "Tables",
     "__version__",
     "apply_kill",
+    "apply_repair",
+    "audit",
+    "explain",
     "find_paths",
+    "forecast",
     "has_own_snapshot",
     "inspect_lock",
     "is_beyond_reading",
     "kill",
     "load_tables",
     "open_snapshot",
+    "orphans",
     "plan_of_kill",
+    "plan_of_repair",
     "preview_kill",
+    "preview_repair",
     "read_snapshot",
+    "relations",
+    "repair",
+    "session_status",
     "summarize",
     "unlock",
 ]

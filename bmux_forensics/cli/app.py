@@ -21,6 +21,8 @@ from bmux_forensics.errors import ForensicsError, WriteError
 VERBS: Final = {
     "info": "Say what a snapshot is, what is in it and what is wrong with it.",
     "tables": "Show the tables of snapshots.",
+    "audit": "Find what is wrong with snapshots, and what a server will make of them.",
+    "repair": "Mend a snapshot with the smallest change that makes a server take it.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",
     "unlock": "Look at a snapshot's lock, and break it when its holder is gone.",
 }

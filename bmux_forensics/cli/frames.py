@@ -28,7 +28,12 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(column: pd.Series[Any]) -> list[Any]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return [None if pd.isna(m) else m.isoformat().replace("+00:00", "Z") for m in column]
-    return [None if pd.isna(value) else value for value in column.tolist()]
+    return [_null(value) for value in column.tolist()]
+
+
+def _null(value: Any) -> Any:
+    """Turn every spelling of nothing into None; lists and dicts stay as they are."""
+    return value if isinstance(value, list | dict) or not pd.isna(value) else None
 
 
 def put_frame(

@@ -52,7 +52,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         put_json(_document(tables, names, problems[0] if problems else None))
     elif not names:
-        put_rows(("table", "rows", "a row is"), _overview(tables), title="Tables")
+        overview = tables.overview().itertuples(index=False)
+        put_rows(("table", "rows", "a row is"), list(overview), title="Tables")
     else:
         _put_tables(tables, names, form, output, overwrite=overwrite)
     for problem in problems:
@@ -120,9 +121,3 @@ def _check_names(tables: bf.Tables, names: tuple[str, ...]) -> None:
             raise UsageError(
                 "tables", f"no table {name!r}", expected="one of: " + ", ".join(tables)
             )
-
-
-def _overview(tables: bf.Tables) -> list[tuple[Any, ...]]:
-    meanings = {table.name: table.meaning for table in bf.TABLES}
-    meanings |= {"snapshots": "A snapshot, and its hash.", "sections": "A section of a snapshot."}
-    return [(name, len(tables[name]), meanings[name]) for name in tables]

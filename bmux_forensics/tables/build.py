@@ -15,6 +15,10 @@ from bmux_forensics.tables.rowset import Parents, RowSet
 from bmux_forensics.tables.walk import place_columns
 
 _PROVENANCE = {"snapshots": snapshots_table, "sections": sections_table}
+_MEANINGS = {
+    "snapshots": "A snapshot, and its hash.",
+    "sections": "A section of a snapshot.",
+}
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -71,6 +75,18 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Name the snapshots, at most three of them."""
         names = ", ".join(self._names[:3]) + (", …" if len(self._names) > 3 else "")  # noqa: PLR2004 - as documented
         return f"<Tables of {len(self._names)} snapshots: {names}>"
+
+    def overview(self) -> pd.DataFrame:
+        """Return one row a table: ``table`` str, ``rows`` int64, ``meaning`` str (of a row)."""
+        meanings = _MEANINGS | {table.name: table.meaning for table in TABLES}
+        names = list(self)
+        return pd.DataFrame(
+            {
+                "table": names,
+                "rows": [len(self.lookup(name).codes) for name in names],
+                "meaning": [meanings[name] for name in names],
+            }
+        )
 
     @property
     def snapshot_dtype(self) -> pd.CategoricalDtype:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bmux_forensics.tables.schema import ForeignKey, OnKill
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CASCADE, _SET_NULL, _NO_ACTION = OnKill.CASCADE, OnKill.SET_NULL, OnKill.NO_ACTION
 
@@ -174,6 +177,40 @@ _TABS: Final = (
 
 FOREIGN_KEYS: Final = (*_SESSIONS_AND_CONTEXTS, *_CLIENTS, *_PANES, *_older(_PANES), *_TABS)
 """Every reference of the format."""
+
+
+def relations() -> pd.DataFrame:
+    """Return the relation graph itself, to read and to join on.
+
+    Returns
+    -------
+    DataFrame
+        One row a reference: ``name``; ``table``, ``columns`` (who refers; several columns
+        with ", " between); ``parent``, ``parent_columns`` (to whom); ``on_kill``,
+        ``on_scrub`` (what happens to the referring row), all str; ``contained`` bool, the
+        row stands inside its parent; ``counts`` bool, False for references to clients,
+        which are information only.
+
+    Examples
+    --------
+    >>> relations().set_index("name").loc["binding-session", "on_kill"]
+    'cascade'
+    """
+    import pandas as pd  # noqa: PLC0415 - the graph itself is read without tables
+
+    return pd.DataFrame(
+        {
+            "name": [key.name for key in FOREIGN_KEYS],
+            "table": [key.table for key in FOREIGN_KEYS],
+            "columns": [", ".join(key.columns) for key in FOREIGN_KEYS],
+            "parent": [key.parent for key in FOREIGN_KEYS],
+            "parent_columns": [", ".join(key.parent_columns) for key in FOREIGN_KEYS],
+            "on_kill": [str(key.on_kill) for key in FOREIGN_KEYS],
+            "on_scrub": [str(key.on_scrub) for key in FOREIGN_KEYS],
+            "contained": [key.contained for key in FOREIGN_KEYS],
+            "counts": [key.counts for key in FOREIGN_KEYS],
+        }
+    )
 
 
 def referring_to(table: str) -> tuple[ForeignKey, ...]:

@@ -1,0 +1,125 @@
+"""Ask of snapshots what is wrong with them, what a server will make of them, who is orphaned."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from bmux_forensics.actions.door import is_own_snapshot
+from bmux_forensics.actions.tables import load_tables
+from bmux_forensics.analysis import status
+from bmux_forensics.analysis.audit import run
+from bmux_forensics.analysis.restore import forecast as restoring
+from bmux_forensics.host.filesystem import exists
+from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.tables.build import Tables
+
+Source = str | Path | Snapshot | Tables
+"""A snapshot by path, one that is open, or the tables of several."""
+
+_OF_THIS_MACHINE = ("folder-gone", "shell-gone")
+
+
+def tables_of(*sources: Source) -> Tables:
+    """Return the tables of some sources; those of bmux's own snapshot without any."""
+    if len(sources) == 1 and isinstance(sources[0], Tables):
+        return sources[0]
+    snapshots: list[str | Path | Snapshot] = []
+    for source in sources:
+        if isinstance(source, Tables):
+            snapshots.extend(source.snapshots)
+        else:
+            snapshots.append(source)
+    return load_tables(*snapshots)
+
+
+def audit(
+    *sources: Source,
+    target: str = "alpha4",
+    rules: Collection[str] | None = None,
+    here: bool = False,
+) -> pd.DataFrame:
+    """Find everything that is wrong with some snapshots, or worth knowing.
+
+    Parameters
+    ----------
+    *sources : path-like, Snapshot or Tables
+        The snapshots; bmux's own without any.
+    target : str
+        The server to judge for: ``alpha4`` or ``alpha1``.
+    rules : collection of str, optional
+        Only findings of these rules.
+    here : bool
+        Ask this machine for the folders and shells that the snapshots name; bmux's own
+        snapshot is always asked about.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.audit.run.audit`: one row a finding.
+    """
+    tables = tables_of(*sources)
+    if here:
+        return run.audit(tables, target=target, rules=rules, host=exists)
+    found = run.audit(tables, target=target, rules=rules)
+    own = [s for s in tables.snapshots if is_own_snapshot(Path(s.name))]
+    asked = [rule for rule in _OF_THIS_MACHINE if rules is None or rule in rules]
+    if not own or not asked:
+        return found
+    more = run.audit(Tables(own), target=target, rules=asked, host=exists)
+    more["snapshot"] = more["snapshot"].cat.set_categories(tables.snapshot_dtype.categories)
+    return pd.concat([found, more], ignore_index=True)
+
+
+def forecast(*sources: Source, target: str = "alpha4") -> pd.DataFrame:
+    """Foretell what a server makes of some snapshots when it starts on them.
+
+    Parameters
+    ----------
+    *sources : path-like, Snapshot or Tables
+        The snapshots; bmux's own without any.
+    target : str
+        The server: ``alpha4``, ``alpha1``, or ``all`` for both.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.restore.forecast.forecast`: one row a snapshot and target.
+    """
+    return restoring.forecast(tables_of(*sources), target=target)
+
+
+def session_status(*sources: Source) -> pd.DataFrame:
+    """Say of every session what it has and in one word how it is.
+
+    Parameters
+    ----------
+    *sources : path-like, Snapshot or Tables
+        The snapshots; bmux's own without any.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.status.session_status`: one row a session.
+    """
+    return status.session_status(tables_of(*sources))
+
+
+def orphans(*sources: Source, kinds: Collection[str] = ("lost", "hollow")) -> pd.DataFrame:
+    """List the sessions that nothing leads to any more, with what shows it.
+
+    Parameters
+    ----------
+    *sources : path-like, Snapshot or Tables
+        The snapshots; bmux's own without any.
+    kinds : collection of str
+        Which words of the status count.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.status.orphans`.
+    """
+    return status.orphans(tables_of(*sources), kinds)
