@@ -21,6 +21,7 @@ from bmux_forensics._version import __version__
 if TYPE_CHECKING:
     from bmux_forensics.actions.auditing import audit, forecast, orphans, session_status
     from bmux_forensics.actions.door import Passage
+    from bmux_forensics.actions.history import history
     from bmux_forensics.actions.kill import (
         KillOutcome,
         KillPlan,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         preview_kill,
     )
     from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
+    from bmux_forensics.actions.pruning import backups, prune_backups
     from bmux_forensics.actions.repair import (
         RepairOutcome,
         RepairPlan,
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
         repair,
     )
     from bmux_forensics.actions.tables import load_tables
+    from bmux_forensics.actions.undo import UndoPlan, apply_undo, plan_undo, undo
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
+    from bmux_forensics.actions.verifying import verify
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "actions.auditing": ("audit", "forecast", "orphans", "session_status"),
     "actions.door": ("Passage",),
+    "actions.history": ("history",),
     "actions.kill": (
         "KillOutcome",
         "KillPlan",
@@ -63,6 +68,7 @@ _HOMES: Final = {
         "preview_kill",
     ),
     "actions.opening": ("has_own_snapshot", "open_snapshot"),
+    "actions.pruning": ("backups", "prune_backups"),
     "actions.repair": (
         "RepairOutcome",
         "RepairPlan",
@@ -72,7 +78,9 @@ _HOMES: Final = {
         "repair",
     ),
     "actions.tables": ("load_tables",),
+    "actions.undo": ("UndoPlan", "apply_undo", "plan_undo", "undo"),
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
+    "actions.verifying": ("verify",),
     "analysis.rules.book": ("RULES", "explain"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
@@ -98,14 +106,18 @@ __all__ = [
     "Snapshot",
     "Summary",
     "Tables",
+    "UndoPlan",
     "__version__",
     "apply_kill",
     "apply_repair",
+    "apply_undo",
     "audit",
+    "backups",
     "explain",
     "find_paths",
     "forecast",
     "has_own_snapshot",
+    "history",
     "inspect_lock",
     "is_beyond_reading",
     "kill",
@@ -114,14 +126,18 @@ __all__ = [
     "orphans",
     "plan_of_kill",
     "plan_of_repair",
+    "plan_undo",
     "preview_kill",
     "preview_repair",
+    "prune_backups",
     "read_snapshot",
     "relations",
     "repair",
     "session_status",
     "summarize",
+    "undo",
     "unlock",
+    "verify",
 ]
 
 

@@ -24,6 +24,10 @@ VERBS: Final = {
     "audit": "Find what is wrong with snapshots, and what a server will make of them.",
     "repair": "Mend a snapshot with the smallest change that makes a server take it.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",
+    "undo": "Take a change back: the exact old bytes, mode, owner and time.",
+    "history": "Show every change that was made, and what became of it.",
+    "verify": "Prove that the journal and every backup are whole.",
+    "backups": "List the old bytes that are kept, and remove what nobody needs.",
     "unlock": "Look at a snapshot's lock, and break it when its holder is gone.",
 }
 """Every verb and its one-line help; a verb's module is imported when it is used."""
@@ -120,6 +124,8 @@ def _run(arguments: list[str] | None) -> int:
         flush()
     except ForensicsError as error:
         say(f"{_PROGRAM}: {error}")
+        for note in getattr(error, "__notes__", ()):  # what became of earlier changes
+            say(note)
         return error.exit_code
     except click.ClickException as error:
         _tell_misuse(error)
