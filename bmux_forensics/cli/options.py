@@ -19,7 +19,7 @@ SCHEMA: Final = 1
 PATHS: Final[Decorator] = click.argument("paths", nargs=-1, metavar="[PATH...]")
 SNAPSHOT: Final[Decorator] = click.option(
     "--snapshot",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     help="The snapshot file; by default bmux's own.",
 )

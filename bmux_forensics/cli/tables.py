@@ -18,7 +18,9 @@ from bmux_forensics.errors import UsageError
 @PATHS
 @click.option("-t", "--table", "names", multiple=True, metavar="NAME", help="Show this table.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to print the one table.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a new file.")
+@click.option(
+    "-o", "--output", type=click.Path(readable=False, path_type=Path), help="Write to a new file."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output file.")
 @JSON
 @SHOW_ENV
