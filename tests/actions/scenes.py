@@ -16,7 +16,6 @@ import pytest
 from tests.worlds import SECRET, World, contexts_tree, pane, part, runtime, session
 
 ROOT = Path(__file__).resolve().parents[2]
-NOBODY = 65534
 SAVED = 1_700_000_000_123_456_789
 """When the snapshots of these tests were saved, in nanoseconds."""
 
@@ -149,14 +148,32 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def as_nobody(folder: Path) -> dict[str, Any]:
-    """Give the options of a child that owns nothing and may look into a folder; or skip."""
+def open_to_others(folder: Path) -> None:
+    """Let another user into a test's folder; skip where we can't become one."""
     if os.geteuid() != 0:
         pytest.skip("not root: what another user may do was not tried")
     for place in [folder, *folder.parents[:-2]]:
         place.chmod(place.stat().st_mode | 0o011)  # pytest keeps its folders for their owner alone
-    options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    tried = child("-c", "import bmux_forensics.cli, click", folder=folder, **options)
-    if tried.communicate()[1]:
-        pytest.skip("another user may not read this checkout or its interpreter")
-    return options
+
+
+AS_NOBODY = """
+import contextlib, io, os, pathlib, sys
+from bmux_forensics.cli.app import _run, main
+# Another user may be unable to read the interpreter: a rehearsal loads all there is to load.
+scratch = pathlib.Path(sys.argv[1])
+state = os.environ["BMUX_FORENSICS_STATE_DIR"]
+os.environ["BMUX_FORENSICS_STATE_DIR"] = str(scratch / "state")
+bad = scratch / "bad.json"
+bad.write_bytes(b"")
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    for verb in ("info", "tables"):
+        _run([verb, str(scratch / "snap.json")])
+        _run([verb, str(bad), "--json"])
+    _run(["kill", "alpha", "--yes", "--json", "--snapshot", str(scratch / "snap.json")])
+    _run(["kill", "-dash", "--snapshot", str(bad)])
+    _run(["unlock", "--snapshot", str(bad), "--json"])
+os.environ["BMUX_FORENSICS_STATE_DIR"] = state
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+main(sys.argv[2:])
+"""
+"""Runs the command line as a user who owns nothing; its first argument is a scratch folder."""
