@@ -230,7 +230,7 @@ def is_own_snapshot(path: Path) -> bool:
 @contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[Callable[[], None]]:
     """Hold the locks of a file that is there; as `locked_names`."""
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where we may not look
+    if not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - Path.is_file raises where we may not look
         read_regular(path)  # says what is wrong, and no lock is left in the file's place
     with locked_names(path, timeout) as last_look:
         yield last_look
