@@ -23,7 +23,9 @@ _SHOWN = ("id", "when", "user", "verb", "state", "sessions", "file")
 @click.command(name="history")
 @SNAPSHOT
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to print the table.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a new file.")
+@click.option(
+    "-o", "--output", type=click.Path(readable=False, path_type=Path), help="Write to a new file."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output file.")
 @JSON
 def command(
