@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bmux_forensics.host.identity import has_ended, identify
-from bmux_forensics.host.signalling import KILL, Member, carries_markers, session_of
+from bmux_forensics.host.look import session_of
+from bmux_forensics.host.signalling import KILL, Member, carries_markers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -53,7 +53,8 @@ def group_of(pid: int) -> int | None:
         return None
 
 
-def _session_of(pid: int) -> int | None:
+def session_of(pid: int) -> int | None:
+    """Return a process's session now, None when it is gone."""
     try:
         return os.getsid(pid)
     except OSError:
@@ -94,7 +95,7 @@ def _barely(pid: int, boot: float) -> Row:
         pid,
         None,
         group_of(pid),
-        _session_of(pid),
+        session_of(pid),
         uid,
         started,
         since,

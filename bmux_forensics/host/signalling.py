@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from bmux_forensics.host.identity import Identity, has_ended, identify, markers_of
+from bmux_forensics.host.look import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,15 +70,15 @@ class Member:
             self.close()  # the number had changed hands before we held it
 
     def is_proven(self) -> bool:
-        """Say whether it runs, is still the same process, and is still in its group."""
-        if not self._is_same():
-            return False
-        try:
-            in_group = os.getpgid(self.identity.pid) == self.group
-        except OSError:
-            return False
+        """Say whether it runs, is still the same process, and is still in its group.
+
+        A descriptor stands for number and start time, which were read when it was
+        opened; user and group can change, and are read anew.
+        """
+        pid, uid = self.identity.pid, self.identity.uid
+        same = self._is_same() if self.descriptor is None else _user_of(pid) == uid
         # Last: a running descriptor proves that the number meant it all along.
-        return in_group and not self._descriptor_ended()
+        return same and group_of(pid) == self.group and not self._descriptor_ended()
 
     def runs(self) -> bool:
         """Say whether it has not ended; a zombie has."""
@@ -115,6 +116,13 @@ class Member:
         return self.descriptor is not None and bool(_ready([self.descriptor], 0.0))
 
 
+def _user_of(pid: int) -> int | None:
+    try:
+        return int(psutil.Process(pid).uids().real)
+    except (psutil.Error, OSError):
+        return None
+
+
 def watch(members: Iterable[Member], seconds: float) -> None:
     """Return when one of the members ends, or after that many seconds at most."""
     descriptors = [member.descriptor for member in members if member.descriptor is not None]
@@ -128,21 +136,10 @@ def members_of(groups: set[int]) -> dict[int, set[int]]:
     """Return the pids in each of the groups now, ended ones included."""
     found: dict[int, set[int]] = {group: set() for group in groups}
     for pid in psutil.pids():
-        try:
-            group = os.getpgid(pid)
-        except OSError:
-            continue
+        group = group_of(pid)
         if group in found:
             found[group].add(pid)
     return found
-
-
-def session_of(pid: int) -> int | None:
-    """Return the session that a process is in, None when it is gone."""
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return None
 
 
 def carries_markers(pid: int) -> bool:
