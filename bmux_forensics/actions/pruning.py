@@ -1,7 +1,7 @@
 """List the backups, and remove those that nobody is likely to want back.
 
-Never removed: the newest backup of a file, the one that undoing the newest change of a
-file needs, and those of changes whose outcome is not known. A file that was changed
+Never removed: the newest backup of a file, those that undoing its newest change and its
+newest undo need, and those of changes whose outcome is not known. A file that was changed
 back and forth is kept once for each of its states, so a backup counts as old as its
 last use, not as its making.
 """
@@ -147,14 +147,15 @@ def _looked_at(file: Path | None, uid: int | None) -> list[_Row]:
 
 
 def _of_one_file(kept: Iterable[Backup], changes: Sequence[Recorded]) -> list[_Row]:
-    holding = [c for c in changes if c.state == "done" and c.backup]
     stays = {
         c.backup_key: f"nobody knows what became of {c.id}"
         for c in changes
         if c.state in ("open", "unknown")
     }
-    if holding:
-        stays[holding[-1].backup_key] = f"undoing {holding[-1].id} needs it"
+    holding = [c for c in changes if c.state == "done" and c.backup]
+    for group in (holding, [c for c in holding if c.undoes is None]):
+        if group:
+            stays[group[-1].backup_key] = f"undoing {group[-1].id} needs it"
     rows = []
     for backup in kept:
         key = backup_key(backup.path)

@@ -244,6 +244,8 @@ def _tell_more(result: _Result) -> None:
         say(nothing_here())
     if result.outcome is None:
         return
+    for note in result.outcome.passage.notes:
+        say(note)
     if result.outcome.passage.backup is not None:
         say(f"the old bytes are kept in {path_text(result.outcome.passage.backup)}")
     for group in _groups(result.plan):
@@ -258,6 +260,8 @@ def _report(request: _Request, error: ForensicsError) -> None:
             say(nothing_here())
     else:
         say(f"bmux-forensics: {error}")
+    for note in getattr(error, "__notes__", ()):  # what became of earlier changes
+        say(note)
 
 
 def _groups(plan: bf.KillPlan | None) -> list[dict[str, Any]]:
