@@ -109,8 +109,9 @@ def append(kind: str, facts: Mapping[str, Any], *, uid: int | None = None) -> En
             if rest:
                 body["sealed"] = seal(rest, end)
             line = render(body)
-            write_line(fd, line if not rest or rest.endswith(b"\n") else b"\n" + line, size)
-    entry = parse(line[:-1], size)
+            whole = size == 0 or read_at(fd, size - 1, 1) == b"\n"
+            write_line(fd, line if whole else b"\n" + line, size)
+    entry = parse(line[:-1], size if whole else size + 1)
     assert entry is not None  # noqa: S101 - it was rendered a moment ago
     return entry
 

@@ -150,16 +150,18 @@ else:
 
 
 def find_last(fd: int, size: int) -> tuple[Entry | None, int]:
-    """Find the last whole entry and where its line ends, reading no more than is needed."""
+    """Find the last whole entry and where its line ends, reading no more than is needed.
+
+    The end is one behind the end of the file where just the last newline is missing.
+    """
     window = min(size, _LAST)
     while size:
         data = read_at(fd, size - window, window)
         before = data.rfind(b"\n", 0, -1)
         if before >= 0 or window == size:
-            at = size - window + before + 1
-            found = parse(data[before + 1 : -1], at) if data.endswith(b"\n") else None
+            found = parse(data[before + 1 :].removesuffix(b"\n"), size - window + before + 1)
             if found is not None:
-                return found, size
+                return found, found.offset + found.size
             break
         window = min(size, window * 4)
     entries, _ = read(read_at(fd, 0, size))

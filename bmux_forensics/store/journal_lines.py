@@ -172,7 +172,9 @@ def read(data: bytes) -> tuple[list[Entry], list[Flaw]]:
     entries: list[Entry] = []
     flaws: list[Flaw] = []
     at = gap = 0
-    while (end := data.find(b"\n", at)) >= 0:
+    while at < len(data):
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end  # an entry that lacks just its newline is one
         entry = parse(data[at:end], at)
         if entry is not None:
             flaws += _joint(entries[-1] if entries else None, entry, data[gap:at], gap)

@@ -109,4 +109,5 @@ import encodings.ascii, pwd, platformdirs, platformdirs.unix
 from bmux_forensics.store.process import this_process
 this_process()
 import bmux_forensics.store.backup, bmux_forensics.store.aside, bmux_forensics.store.unlock
+import bmux_forensics.store.journal
 """
