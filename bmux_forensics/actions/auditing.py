@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bmux_forensics.actions.door import is_own_snapshot
@@ -12,6 +13,8 @@ from bmux_forensics.actions.tables import load_tables
 from bmux_forensics.analysis import status
 from bmux_forensics.analysis.audit import run
 from bmux_forensics.analysis.restore import forecast as restoring
+from bmux_forensics.analysis.rules.book import POSITION
+from bmux_forensics.analysis.rules.model import SEVERITIES, TARGETS
 from bmux_forensics.host.filesystem import exists
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.tables.build import Tables
@@ -48,7 +51,8 @@ def audit(
     *sources : path-like, Snapshot or Tables
         The snapshots; bmux's own without any.
     target : str
-        The server to judge for: ``alpha4`` or ``alpha1``.
+        The server to judge for: ``alpha4``, ``alpha1``, or ``all`` for both; then each
+        finding is there once, as bad as it is for the server that minds it most.
     rules : collection of str, optional
         Only findings of these rules.
     here : bool
@@ -61,16 +65,39 @@ def audit(
         As `bmux_forensics.analysis.audit.run.audit`: one row a finding.
     """
     tables = tables_of(*sources)
-    if here:
-        return run.audit(tables, target=target, rules=rules, host=exists)
-    found = run.audit(tables, target=target, rules=rules)
+    targets = TARGETS if target == restoring.ALL else (target,)
+    parts = [
+        run.audit(tables, target=t, rules=rules, host=exists if here else None) for t in targets
+    ]
+    if not here:
+        parts += _asked_of_this_machine(tables, targets[0], rules)
+    return parts[0] if len(parts) == 1 else _each_once(parts)
+
+
+def _asked_of_this_machine(
+    tables: Tables, target: str, rules: Collection[str] | None
+) -> list[pd.DataFrame]:
+    """Return what this machine lacks of what bmux's own snapshot names, if that is among them."""
     own = [s for s in tables.snapshots if is_own_snapshot(Path(s.name))]
     asked = [rule for rule in _OF_THIS_MACHINE if rules is None or rule in rules]
     if not own or not asked:
-        return found
-    more = run.audit(Tables(own), target=target, rules=asked, host=exists)
-    more["snapshot"] = more["snapshot"].cat.set_categories(tables.snapshot_dtype.categories)
-    return pd.concat([found, more], ignore_index=True)
+        return []
+    found = run.audit(Tables(own), target=target, rules=asked, host=exists)
+    found["snapshot"] = found["snapshot"].cat.set_categories(tables.snapshot_dtype.categories)
+    return [found]
+
+
+def _each_once(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put findings together, by snapshot and from worst to least; the worst of equal ones stays."""
+    frame = pd.concat(parts, ignore_index=True)
+    keys = (
+        frame["rule"].map(POSITION),
+        frame["severity"].map(SEVERITIES.index),
+        frame["snapshot"].cat.codes,
+    )
+    frame = frame.iloc[np.lexsort([key.to_numpy() for key in keys])]
+    same = [name for name in frame.columns if name != "severity"]
+    return frame.drop_duplicates(same).reset_index(drop=True)
 
 
 def forecast(*sources: Source, target: str = "alpha4") -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,14 @@ import bmux_forensics as bf
 from bmux_forensics.errors import UsageError, WriteError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    del ctx, param
+    if value is not None and not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise click.BadParameter("a SHA-256 has 64 hex digits")
+    return value
+
 
 SCHEMA: Final = 1
 """The version of every JSON object that is printed."""
@@ -25,6 +34,9 @@ SNAPSHOT: Final[Decorator] = click.option(
 )
 JSON: Final[Decorator] = click.option(
     "--json", "as_json", is_flag=True, help="Print the verb's JSON object."
+)
+EXPECT_SHA256: Final[Decorator] = click.option(
+    "--expect-sha256", metavar="HEX", callback=_is_sha256, help="Refuse any other bytes than these."
 )
 QUIET: Final[Decorator] = click.option(
     "-q", "--quiet", is_flag=True, help="No notes on standard error, only errors."

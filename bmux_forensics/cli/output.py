@@ -14,11 +14,14 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 
 from bmux_forensics.errors import WriteError, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _UNSEEN: Final = re.compile(
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e"
@@ -27,6 +30,7 @@ _UNSEEN: Final = re.compile(
 _BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
 _FORMULA: Final = ("=", "+", "-", "@")
 _NARROWEST_COLUMN: Final = 9
+_NARROWEST: Final = 60  # below this, an id would be cut into pieces beside any other column
 
 
 def say(line: str) -> None:
@@ -75,9 +79,24 @@ def mute(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _on_terminal(stream: TextIO) -> bool:
-    """Tell whether a stream is for a person."""
+def on_terminal(*, err: bool = False) -> bool:
+    """Tell whether standard output, or error, is for a person."""
+    stream = sys.stderr if err else sys.stdout
     return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def console_of(*, err: bool = False) -> Console:
+    """Return the terminal as rich knows it: how wide it is, and whether it takes colours."""
+    from rich.console import Console  # noqa: PLC0415 - a pipe needs no rich, and it costs time
+
+    plain = bool(os.environ.get("NO_COLOR"))
+    return Console(
+        stderr=err,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        color_system=None if plain else "auto",
+    )
 
 
 def put_rows(
@@ -101,7 +120,7 @@ def put_rows(
         Write to standard error.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    if _on_terminal(sys.stderr if err else sys.stdout):
+    if on_terminal(err=err):
         text = _table(columns, cells, title, err=err)
     else:
         text = "".join("\t".join(row) + "\n" for row in ([*columns], *cells))
@@ -113,19 +132,11 @@ def _cell(value: object) -> str:
 
 
 def _table(columns: Sequence[str], rows: list[list[str]], title: str, *, err: bool) -> str:
-    from rich.console import Console  # noqa: PLC0415 - a pipe needs no rich, and it costs time
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - a pipe needs no rich, and it costs time
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    plain = bool(os.environ.get("NO_COLOR"))
-    console = Console(
-        stderr=err,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        color_system=None if plain else "auto",
-    )
-    if console.width < _NARROWEST_COLUMN * len(columns):
+    console = console_of(err=err)
+    if console.width < max(_NARROWEST, _NARROWEST_COLUMN * len(columns)):
         return _blocks(columns, rows, title)
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for name in columns:

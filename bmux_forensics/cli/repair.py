@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
-from bmux_forensics.cli.audit import forecast_line
-from bmux_forensics.cli.endings import failure
-from bmux_forensics.cli.options import JSON, LOCK_TIMEOUT, QUIET, SCHEMA, SNAPSHOT, YES
-from bmux_forensics.cli.output import put, put_json, put_rows, say
+from bmux_forensics.cli.endings import Interrupted, failure
+from bmux_forensics.cli.findings import forecast_line, put_changes, put_text
+from bmux_forensics.cli.options import (
+    EXPECT_SHA256,
+    JSON,
+    LOCK_TIMEOUT,
+    QUIET,
+    SCHEMA,
+    SNAPSHOT,
+    YES,
+)
+from bmux_forensics.cli.output import put, put_json, say
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
     ForensicsError,
     PartlyDoneError,
+    UsageError,
+    WriteError,
     path_text,
 )
-
-_SHOWN: Final = ("action", "table", "key", "column", "json_pointer", "cause")
 
 
 @dataclass(frozen=True)
 class _Request:
     """What the command line asks for, whichever file it is."""
 
-    target: str
-    rules: tuple[str, ...]
-    all_fixable: bool
+    wish: dict[str, Any]
     dry_run: bool
     yes: bool
     lock_timeout: float
-    expect_sha256: str | None
     silent: bool
     quiet: bool
-
-    def wish(self) -> dict[str, Any]:
-        """Return what the library is to be asked for."""
-        return {
-            "target": self.target,
-            "rules": self.rules,
-            "all_fixable": self.all_fixable,
-            "expect_sha256": self.expect_sha256,
-        }
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,18 @@ class _Result:
     path: Path
     plan: bf.RepairPlan | None = None
     passage: bf.Passage | None = None
-    error: ForensicsError | None = None
+    error: ForensicsError | Interrupted | None = None
+
+    @property
+    def applied(self) -> bool | None:
+        """None after a signal: it may have come before the rename or after it."""
+        if isinstance(self.error, Interrupted):
+            return None
+        return self.passage is not None and self.passage.applied
 
     @property
     def exit_code(self) -> int:
-        """1 when errors are left that no repair mends unasked."""
+        """1 when errors are left: without a fix, or with one that must be asked for."""
         if self.error is not None:
             return self.error.exit_code
         return 1 if self.plan is not None and not self.plan.remaining.empty else 0
@@ -81,7 +85,7 @@ class _Result:
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @YES
 @JSON
-@click.option("--expect-sha256", metavar="HEX", help="Refuse any other bytes than these.")
+@EXPECT_SHA256
 @LOCK_TIMEOUT
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
@@ -101,94 +105,138 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Mend snapshots with the smallest change that makes a server start and save.
 
     Safe fixes are made unasked; one that gives something up only when its rule is named
-    (--rule, --all-fixable). Exit code 1 when errors are left; `audit --explain RULE` says
-    what a rule means.
+    (--rule, --all-fixable). The plan is shown and asked about, unless --yes is given.
+    Exit code 1 when errors are left; `audit --explain RULE` says what a rule means.
     """
     if paths and snapshot is not None:
         raise click.UsageError("Give paths, or --snapshot (and not both).")
-    if expect_sha256 is not None and len(paths) > 1:
+    files = list(dict.fromkeys(map(Path, paths))) or [snapshot or bf.find_paths().snapshot]
+    if expect_sha256 is not None and len(files) > 1:
         raise click.UsageError("--expect-sha256 goes with one file.")
-    request = _Request(
-        target, rules, all_fixable, dry_run, yes, lock_timeout, expect_sha256, as_json, quiet
-    )
-    files = [Path(path) for path in paths] or [snapshot or bf.find_paths().snapshot]
-    results = [_one(file, request) for file in files]
-    if as_json:
-        put_json(_document(results))
+    wish = {"target": target, "rules": rules, "all_fixable": all_fixable}
+    wish["expect_sha256"] = expect_sha256
+    request = _Request(wish, dry_run, yes, lock_timeout, as_json, quiet)
+    results: list[_Result] = []
+    for file in files:
+        results.append(_one(file, request))
+        if isinstance(results[-1].error, Interrupted):
+            break
+    return _ended(results, request)
+
+
+def _ended(results: list[_Result], request: _Request) -> int:
+    """Tell a program how it went, and return the exit code; a signal goes on its way."""
+    if request.silent:
+        try:
+            put_json(_document(results))
+        except WriteError as error:
+            raise _untold(results, error) from error
+    last = results[-1].error
+    if isinstance(last, Interrupted):
+        raise last
     return _exit_code(results)
 
 
 def _exit_code(results: list[_Result]) -> int:
-    codes = {result.exit_code for result in results}
-    if len(results) > 1 and any(r.error for r in results) and not all(r.error for r in results):
+    failed = [result.error for result in results if result.error is not None]
+    if failed and isinstance(failed[-1], Interrupted):
+        return failed[-1].exit_code
+    if failed and len(failed) < len(results):
         return PartlyDoneError.exit_code
-    return max(codes)
+    return max(result.exit_code for result in results)
+
+
+def _untold(results: Iterable[_Result], error: WriteError) -> ForensicsError:
+    """Return what to raise when nobody could be told: a file that is mended stays mended."""
+    done = [path_text(result.path) for result in results if result.applied]
+    if not done:
+        return error
+    return PartlyDoneError("repair", f"{', '.join(done)} is repaired, but {error}")
 
 
 def _one(file: Path, request: _Request) -> _Result:
     try:
-        return _mended(file, request)
+        result = _mended(file, request)
+        try:
+            _tell(result, request)
+        except WriteError as error:
+            raise _untold([result], error) from error
     except ForensicsError as error:
         say(f"bmux-forensics: {error}")
+        for note in getattr(error, "__notes__", ()):  # what became of earlier changes
+            say(note)
         return _Result(file, error=error)
+    except Interrupted as interruption:
+        return _Result(file, error=interruption)
+    return result
 
 
 def _mended(file: Path, request: _Request) -> _Result:
+    if str(file) == "-":
+        raise UsageError(
+            "repair", "standard input", expected="a file", advice="save it as a file first"
+        )
     own = None if file == bf.find_paths().snapshot else file
     if request.yes and not request.dry_run:
-        outcome = bf.repair(own, lock_timeout=request.lock_timeout, **request.wish())
-        return _told(file, outcome.plan, outcome.passage, request)
-    plan = bf.preview_repair(own, **request.wish())
+        outcome = bf.repair(own, lock_timeout=request.lock_timeout, **request.wish)
+        return _Result(file, outcome.plan, outcome.passage)
+    plan = bf.preview_repair(own, **request.wish)
     _ = plan.after  # what can't be written back is refused before anybody is asked
     if request.dry_run or plan.changes.empty:
-        return _told(file, plan, None, request)
+        return _Result(file, plan)
     _ask(file, plan)
-    passage = bf.apply_repair(plan, lock_timeout=request.lock_timeout).passage
-    return _told(file, plan, passage, request)
-
-
-def _told(
-    file: Path, plan: bf.RepairPlan, passage: bf.Passage | None, request: _Request
-) -> _Result:
-    """Say what was done, or would be, unless a program is listening."""
-    applied = passage is not None and passage.applied
-    if not request.silent:
-        if not plan.changes.empty:
-            _show(plan)
-        elif plan.remaining.empty:
-            put(f"nothing to repair: {path_text(file)}")
-        _show_remaining(plan)
-        if applied:
-            put(f"repaired: {path_text(file)}")
-    if passage is not None and passage.backup is not None and not request.quiet:
-        say(f"the old bytes are kept in {path_text(passage.backup)}")
-    return _Result(file, plan, passage)
+    return _Result(file, plan, bf.apply_repair(plan, lock_timeout=request.lock_timeout).passage)
 
 
 def _ask(file: Path, plan: bf.RepairPlan) -> None:
     refusal = ConfirmationNeededError(
         "repair", "nobody to ask at this terminal", expected="--yes", advice="add it to go ahead"
     )
-    question = f"Make these {len(plan.changes)} changes in {path_text(file)}?"
+    number = len(plan.changes)
+    question = f"Make {'this change' if number == 1 else f'these {number} changes'}"
+    question += f" in {path_text(file)}?"
     if not confirm(question, refusal, lambda: _show(plan, err=True)):
         raise DeclinedError("repair", "the answer was no", advice="nothing was changed")
+
+
+def _tell(result: _Result, request: _Request) -> None:
+    """Say what was done, or would be, unless a program is listening."""
+    plan, passage = result.plan, result.passage
+    if plan is not None and not request.silent:
+        if not plan.changes.empty:
+            if request.yes or request.dry_run:  # whoever was asked has seen it
+                _show(plan)
+            put(f"{'repaired' if result.applied else 'would repair'}: {path_text(result.path)}")
+        elif plan.remaining.empty:
+            put(f"nothing to repair: {path_text(result.path)}")
+        else:
+            put(f"not repaired: {path_text(result.path)}")
+        _show_remaining(plan)
+    if passage is None or request.quiet:
+        return
+    for note in passage.notes:
+        say(note)
+    if passage.backup is not None:
+        say(f"the old bytes are kept in {path_text(passage.backup)}")
+    if passage.entry is not None:
+        say(f"to take it back: bmux-forensics undo {passage.entry}")
 
 
 def _show(plan: bf.RepairPlan, *, err: bool = False) -> None:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
-    rows = [[row[name] for name in _SHOWN] for row in records(plan.changes)]
-    put_rows(_SHOWN, rows, title="What the repair changes", err=err)
-    tell = say if err else put
-    tell(f"before: {forecast_line(records(plan.before)[0])}")
-    tell(f"after:  {forecast_line(records(plan.forecast)[0])}")
+    put_changes(plan.changes, err=err)
+    for word, forecast in (("before", plan.before), ("after", plan.forecast)):
+        put_text(f"{word}: {forecast_line(records(forecast)[0])}", err=err)
 
 
 def _show_remaining(plan: bf.RepairPlan) -> None:
-    left = plan.remaining
-    for rule in left["rule"].unique().tolist():
-        count = int((left["rule"] == rule).sum())
-        put(f"not mended: {rule} ({count}): {left.loc[left['rule'] == rule, 'fix'].iloc[0]}")
+    fixes = {rule.id: rule.fix_class for rule in bf.RULES}
+    left = plan.remaining["rule"]
+    for rule in left.unique().tolist():
+        fix = plan.remaining.loc[left == rule, "fix"].iloc[0]
+        ask = f" (--rule {rule})" if fixes[rule] == "opt-in" else ""
+        put_text(f"not mended: {rule} ({int((left == rule).sum())}): {fix}{ask}")
 
 
 def _document(results: list[_Result]) -> dict[str, Any]:
@@ -205,17 +253,19 @@ def _snapshot(result: _Result) -> dict[str, Any]:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
     plan, passage = result.plan, result.passage
-    changed = plan.after if plan is not None else None
     before = plan.snapshot.sha256 if plan else None
+    after = (plan.after or plan.snapshot).sha256 if plan else None
     return {
         "snapshot": path_text(result.path),
         **failure(result.error),
         "exit_code": result.exit_code,
-        "applied": passage.applied if passage else False,
+        "applied": result.applied,
         "sha256_before": before,
-        "sha256_after": changed.sha256 if changed else before,
+        "sha256_after": after,
         "backup": path_text(passage.backup) if passage and passage.backup else None,
+        "entry": passage.entry if passage else None,
         "plan": records(plan.changes) if plan else [],
         "remaining": records(plan.remaining) if plan else [],
-        "restore": records(plan.forecast) if plan else [],
+        "restore_before": records(plan.before)[0] if plan else None,
+        "restore_after": records(plan.forecast)[0] if plan else None,
     }
