@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from bmux_forensics.errors import NotRewritableError
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
-from bmux_forensics.snapshot.edits import DELETE, INSERT, SET, Edit, apply_edits, resolve, tokens
+from bmux_forensics.snapshot.edits import (
+    APPEND,
+    DELETE,
+    INSERT,
+    SET,
+    Edit,
+    apply_edits,
+    resolve,
+    tokens,
+)
 from bmux_forensics.snapshot.envelope import Section, encode_envelope
 from bmux_forensics.snapshot.json_text import oversized_integer
 from bmux_forensics.snapshot.reading import Reading
@@ -46,22 +55,29 @@ def source_of(value: Any) -> tuple[int, str] | None:
 def with_copies(snapshot: Snapshot, edits: Edits) -> dict[int, list[Edit]]:
     """Return the edits of payloads with every copy made.
 
-    What is copied is the element as its own edits leave it: values that are set in it
-    come along, and all pointers mean places in the trees as they were read.
+    What is copied is the element as its own edits leave it: values that are set in it, or
+    put behind the last one of a list, come along. Neither moves anything, so all pointers
+    mean places in the trees as they were read.
     """
-    trees: dict[int, Any] = {}
+    done = {position: list(some) for position, some in edits.items()}
+    for within in (True, False):  # what a section copies of itself may be copied elsewhere
+        trees: dict[int, Any] = {}
+        for position, some in done.items():
+            for number, edit in enumerate(some):
+                source = source_of(edit.value)
+                if source is None or (within and source[0] != position):
+                    continue
+                section, pointer = source
+                if section not in trees:
+                    settled = [e for e in done.get(section, ()) if _settled(e)]
+                    trees[section] = apply_edits(snapshot.readings[section].require(), settled)
+                some[number] = replace(edit, value=resolve(trees[section], pointer))
+    return done
 
-    def copied(edit: Edit) -> Edit:
-        source = source_of(edit.value)
-        if source is None:
-            return edit
-        section, pointer = source
-        if section not in trees:
-            values = [e for e in edits.get(section, ()) if e.action == SET]
-            trees[section] = apply_edits(snapshot.readings[section].require(), values)
-        return replace(edit, value=resolve(trees[section], pointer))
 
-    return {position: [copied(e) for e in some] for position, some in edits.items()}
+def _settled(edit: Edit) -> bool:
+    appends = edit.action == INSERT and tokens(edit.pointer)[-1] == APPEND
+    return source_of(edit.value) is None and (appends or edit.action == SET)
 
 
 def exact_tree(reading: Reading, edits: Sequence[Edit]) -> Any:

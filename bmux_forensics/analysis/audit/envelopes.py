@@ -10,7 +10,7 @@ import pandas as pd
 
 from bmux_forensics.analysis.audit.evidence import Evidence, Mask
 from bmux_forensics.analysis.audit.findings import ENVELOPE, Noted, fact
-from bmux_forensics.analysis.audit.refusals import other_refusal, refusal
+from bmux_forensics.analysis.audit.refusals import other_refusal, refusal, sessions_of
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.reading import Reading
 from bmux_forensics.snapshot.sections import BY_NAME
@@ -86,7 +86,8 @@ def _refused(evidence: Evidence, code: int, reading: Reading) -> Iterator[Noted]
             "unknown-section-version", code, reading, value=str(version), column="version"
         )
         return
-    problem = other_refusal(reading, evidence.target)
+    sessions = sessions_of(evidence.tables.snapshots[code])
+    problem = other_refusal(reading, evidence.target, sessions)
     if problem is not None:
         detail = fact(problem)
         yield Noted(

@@ -11,7 +11,7 @@ import numpy as np
 from bmux_forensics.analysis.audit.antijoin import NO_KEY, having, lacking, numbers_of, repeated
 from bmux_forensics.analysis.audit.evidence import Evidence, equals, rows_where
 from bmux_forensics.analysis.audit.findings import ENVELOPE, Found, Noted
-from bmux_forensics.analysis.audit.panes import once_each
+from bmux_forensics.analysis.audit.repeats import once_each
 from bmux_forensics.tables.graph import FOREIGN_KEYS
 
 SESSION_ATTRIBUTE: Final = "bmux.session_id"

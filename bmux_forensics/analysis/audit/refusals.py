@@ -16,11 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from bmux_forensics.analysis.audit.fields import strangers
 from bmux_forensics.errors import EvidenceError, SectionUndecodableError
 from bmux_forensics.snapshot import models
-from bmux_forensics.snapshot.identifiers import canonical_id
+from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.snapshot.identifiers import canonical_id, canonical_owner
 from bmux_forensics.snapshot.reading import Reading
 
 _I32: Final = range(-(2**31), 2**31)
-_NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 
 @cache
@@ -46,12 +46,32 @@ def refusal(reading: Reading, target: str) -> EvidenceError | None:
     return _older_refusal(reading, reading.tree) if _is_panes(reading) else None
 
 
-def other_refusal(reading: Reading, target: str) -> EvidenceError | None:
-    """Return why the target refuses a section, leaving aside what has rules of its own."""
+def sessions_of(snapshot: Snapshot) -> frozenset[str] | None:
+    """Return the ids of a snapshot's sessions, or None where they can't be known."""
+    reading = snapshot.reading("sessions")
+    if reading is None or reading.problem is not None:
+        return None
+    return frozenset(canonical_id(row["id"]) or "" for row in reading.tree)
+
+
+def other_refusal(
+    reading: Reading, target: str, sessions: frozenset[str] | None
+) -> EvidenceError | None:
+    """Return why the target refuses a section, leaving aside what has rules of its own.
+
+    Parameters
+    ----------
+    reading : Reading
+        The section.
+    target : str
+        The server.
+    sessions : frozenset of str, optional
+        The snapshot's sessions, where they are known: the pane rows of others go anyway.
+    """
     problem = refusal(reading, target)
     if problem is None or reading.version_problem or reading.json_problem or reading.key_problem:
         return problem
-    mended = without_known_faults(reading)
+    mended = _without_known_faults(reading, sessions)
     if mended is None:
         return problem
     payload = orjson.dumps(mended)
@@ -59,8 +79,8 @@ def other_refusal(reading: Reading, target: str) -> EvidenceError | None:
     return refusal(again, target)
 
 
-def without_known_faults(reading: Reading) -> Any:
-    """Return a section's tree as the rules about single cells would mend it, else None."""
+def _without_known_faults(reading: Reading, sessions: frozenset[str] | None) -> Any:
+    """Return a section's tree as the rules about rows and cells would mend it, else None."""
     tree = reading.tree
     if not isinstance(tree, dict):
         return None
@@ -69,17 +89,21 @@ def without_known_faults(reading: Reading) -> Any:
         return {k: v for k, v in tree.items() if k not in strange}
     if not _is_panes(reading) or not isinstance(tree.get("sessions"), list):
         return None
-    rows = [_named(row) for row in tree["sessions"] if isinstance(row, dict)]
+    rows = [_mended(row) for row in tree["sessions"] if _belongs(row, sessions)]
     return {**tree, "sessions": rows}
 
 
 def _is_panes(reading: Reading) -> bool:
-    return reading.spec is not None and reading.spec.name == "panes"
+    return reading.spec is not None and reading.spec.name in ("panes", "older_panes")
 
 
-def _named(row: dict[str, Any]) -> dict[str, Any]:
-    named = canonical_id(row.get("session_id")) is not None
-    row = row if named else {**row, "session_id": _NIL}
+def _belongs(row: Any, sessions: frozenset[str] | None) -> bool:
+    owner = canonical_owner(row.get("session_id")) if isinstance(row, dict) else None
+    return owner is not None and (sessions is None or owner in sessions)
+
+
+def _mended(row: dict[str, Any]) -> dict[str, Any]:
+    row = {**row, "session_id": canonical_owner(row["session_id"])}
     if isinstance(row.get("panes"), list):
         row = {**row, "panes": [_grouped(pane) for pane in row["panes"]]}
     return row

@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from bmux_forensics.analysis.audit import envelopes, fields, machine, naming, panes, references
+from bmux_forensics.analysis.audit import (
+    envelopes,
+    fields,
+    machine,
+    naming,
+    pane_rows,
+    panes,
+    references,
+)
 from bmux_forensics.analysis.audit.evidence import Evidence
 from bmux_forensics.analysis.audit.findings import Found, Noted, frame_of
 from bmux_forensics.analysis.rules.book import rule_of
@@ -81,12 +89,13 @@ def _checks(evidence: Evidence, host: machine.Asked | None) -> Iterator[Found | 
     yield from envelopes.missing(evidence)
     yield from envelopes.older_panes(evidence)
     yield from fields.all_unknown(evidence)
-    yield from references.dangling_references(evidence)
-    yield from panes.bad_rows(evidence)
+    moot = pane_rows.moot_rows(evidence)
+    yield from references.dangling_references(evidence, moot)
+    yield from pane_rows.bad_rows(evidence)
+    yield from pane_rows.without_panes(evidence)
+    yield from pane_rows.shared_pane_ids(evidence, moot)
     yield from panes.bad_cells(evidence)
-    yield from panes.bad_layouts(evidence)
-    yield from panes.without_panes(evidence)
-    yield from panes.shared_pane_ids(evidence)
+    yield from panes.bad_layouts(evidence, moot)
     yield from naming.sessions(evidence)
     yield from naming.contexts(evidence)
     yield from naming.tabs(evidence)

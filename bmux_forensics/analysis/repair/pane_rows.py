@@ -53,7 +53,7 @@ class Mend:
 
     def changes(self) -> Iterator[Change]:
         """Yield every change that the rows of the session need."""
-        yield from self._identity()
+        yield from self.identity()
         for place, index, pane in self._kept_panes():
             yield from self._cells(place, index, pane)
         yield from self._merge()
@@ -81,7 +81,8 @@ class Mend:
         named = f"{self.session_id} {key}" if key else self.session_id
         return Change(place.section, table, named, column, action, pointer, rules, new)
 
-    def _identity(self) -> Iterator[Change]:
+    def identity(self) -> Iterator[Change]:
+        """Yield the change of a session id that is no text."""
         spelled = canonical_id(self.base.row.get("session_id"))
         if spelled is None and "pane-row-id-not-text" in self.wanted:
             rules = ("pane-row-id-not-text",)

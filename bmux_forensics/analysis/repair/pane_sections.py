@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from bmux_forensics.analysis.audit.envelopes import version_refused
 from bmux_forensics.analysis.audit.findings import ENVELOPE
-from bmux_forensics.analysis.audit.refusals import other_refusal
+from bmux_forensics.analysis.audit.refusals import other_refusal, sessions_of
 from bmux_forensics.analysis.repair.changes import Change, copy_of, tree_of
 from bmux_forensics.analysis.repair.pane_rows import Mend, Place
-from bmux_forensics.analysis.restore.outcome import session_ids
 from bmux_forensics.analysis.rules.pane_rules import PANE_RULES
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.identifiers import canonical_id, canonical_owner
@@ -19,6 +19,7 @@ from bmux_forensics.snapshot.sections import BY_NAME
 
 LEGACY: Final = "legacy-pane-section"
 
+_EMPTY: Final = "pane-row-without-panes"
 _PANE_RULES: Final = frozenset(rule.id for rule in PANE_RULES)
 
 _OLDER_INSETS: Final = {"status_top_inset": "top_inset", "status_bottom_inset": "bottom_inset"}
@@ -26,13 +27,14 @@ _OLDER_INSETS: Final = {"status_top_inset": "top_inset", "status_bottom_inset": 
 
 @dataclass
 class _Sorted:
-    """The rows of a pane section: those that go, and why, and those of each session."""
+    """The rows of a pane section: those that go, and why, those of each session, and empty ones."""
 
     gone: list[tuple[Place, str, str]] = field(default_factory=list)
     kept: dict[str, list[Place]] = field(default_factory=dict)
+    empty: list[tuple[str, Place]] = field(default_factory=list)
 
 
-def pane_changes(snapshot: Snapshot, wanted: Collection[str]) -> Iterator[Change]:
+def pane_changes(snapshot: Snapshot, wanted: Collection[str], target: str) -> Iterator[Change]:
     """Yield every change of the pane sections that some rules ask for.
 
     Parameters
@@ -41,26 +43,21 @@ def pane_changes(snapshot: Snapshot, wanted: Collection[str]) -> Iterator[Change
         The snapshot.
     wanted : collection of str
         The rules whose findings are to be mended.
+    target : str
+        The server.
     """
     panes, older = snapshot.reading("panes"), snapshot.reading("older_panes")
-    known = _sessions(snapshot)
+    known = sessions_of(snapshot)
     rows = _sorted(panes, known, wanted)
     if _PANE_RULES & set(wanted):
         yield from _mended(rows, wanted)
-    if older is not None and LEGACY in wanted and _movable(older):
+    single = not _stays_twice(snapshot, wanted, target)
+    if older is not None and LEGACY in wanted and single and _movable(older, target, known):
         if panes is None:
             yield _renamed(older)
             yield from _for_legacy(_mended(_sorted(older, known, wanted), wanted))
-        elif panes.has_rows and other_refusal(panes, "alpha4") is None:
+        elif not version_refused(panes, target) and other_refusal(panes, target, known) is None:
             yield from _moved(panes, older, rows, _sorted(older, known, wanted), wanted)
-
-
-def _sessions(snapshot: Snapshot) -> frozenset[str] | None:
-    """Return the ids of the sessions, or None where they are not known."""
-    reading = snapshot.reading("sessions")
-    if reading is None or reading.problem is not None:
-        return None
-    return frozenset(session_ids(reading))
 
 
 def _sorted(
@@ -72,6 +69,8 @@ def _sorted(
         owner = canonical_owner(_member(place.row, "session_id"))
         if fault in wanted:
             result.gone.append((place, fault, owner or "?"))
+        elif fault == _EMPTY and owner:
+            result.empty.append((owner, place))  # a server that skips it need only read it
         elif not fault and owner and isinstance(place.row.get("panes"), list):
             result.kept.setdefault(owner, []).append(place)
     return result
@@ -99,7 +98,7 @@ def _fault(row: Any, known: frozenset[str] | None) -> str:
     if known is not None and owner not in known:
         text = canonical_id(spelled) is not None
         return "pane-row-without-session" if text else "pane-row-id-not-text"
-    return "pane-row-without-panes" if _member(row, "panes") == [] else ""
+    return _EMPTY if _member(row, "panes") == [] else ""
 
 
 def _mended(rows: _Sorted, wanted: Collection[str]) -> Iterator[Change]:
@@ -107,14 +106,22 @@ def _mended(rows: _Sorted, wanted: Collection[str]) -> Iterator[Change]:
         yield Change(place.section, "runtimes", owner, None, "delete", place.pointer, (fault,))
     for owner, places in rows.kept.items():
         yield from Mend(owner, places, wanted).changes()
+    for owner, place in rows.empty:
+        yield from Mend(owner, [place], wanted).identity()
 
 
 # --- the older section -----------------------------------------------------------------------
 
 
-def _movable(older: Reading) -> bool:
+def _stays_twice(snapshot: Snapshot, wanted: Collection[str], target: str) -> bool:
+    """Tell whether there are two older sections, and both will stay."""
+    several = sum(r.section.id == BY_NAME["older_panes"].id for r in snapshot.readings) > 1
+    return several and not (target == "alpha4" and "duplicate-section" in wanted)
+
+
+def _movable(older: Reading, target: str, known: frozenset[str] | None) -> bool:
     """Tell whether the older section decodes, faults aside that are mended on the way."""
-    return older.has_rows and other_refusal(older, "alpha4") is None
+    return older.has_rows and other_refusal(older, target, known) is None
 
 
 def _renamed(older: Reading) -> Change:
@@ -138,8 +145,6 @@ def _moved(
     A session that has a row there already keeps that one.
     """
     moving = {owner: places for owner, places in rows.kept.items() if owner not in there.kept}
-    if any(len(places) > 1 for places in moving.values()):
-        return  # two rows in the older section alone: which one is meant is not ours to say
     for owner, places in moving.items():
         yield from _for_legacy(Mend(owner, places, wanted).changes())
         yield from _newer_form(panes, places[0], owner)

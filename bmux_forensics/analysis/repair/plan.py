@@ -85,9 +85,9 @@ def plan_repair(
     for code, found in sorted(by_code.items()):
         snapshot = tables.snapshots[code]
         sealed = snapshot.name not in unsealed
-        if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted)):
+        if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted, target)):
             # One change may mend what several findings name.
-            rows += _rows(tables, code, list(_changes(snapshot, found, wanted)))
+            rows += _rows(tables, code, list(_changes(snapshot, found, wanted, target)))
     return _frame(tables, rows)
 
 
@@ -120,11 +120,12 @@ def wanted_rules(target: str, named: Collection[str], *, all_fixable: bool) -> f
 
 
 def _changes(
-    snapshot: Snapshot, findings: list[Finding], wanted: Collection[str]
+    snapshot: Snapshot, findings: list[Finding], wanted: Collection[str], target: str
 ) -> Iterator[Change]:
     named = {finding["rule"] for finding in findings}
     yield from finding_changes(snapshot, findings)
-    yield from pane_changes(snapshot, wanted if "legacy-pane-section" in named else named)
+    asked = wanted if "legacy-pane-section" in named else named
+    yield from pane_changes(snapshot, asked, target)
 
 
 def _rows(tables: Tables, code: int, changes: list[Change]) -> list[tuple[Any, ...]]:

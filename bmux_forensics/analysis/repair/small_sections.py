@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from bmux_forensics.analysis.audit.findings import ENVELOPE
 from bmux_forensics.analysis.audit.naming import BLANK
-from bmux_forensics.analysis.audit.refusals import other_refusal, refusal
+from bmux_forensics.analysis.audit.refusals import other_refusal, refusal, sessions_of
 from bmux_forensics.analysis.repair.changes import NOTHING, Change, copy_of
+from bmux_forensics.analysis.rules.book import BY_ID
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.edits import resolve
 
@@ -16,7 +17,7 @@ Finding = Mapping[str, Any]
 """A row of the findings, by column; nulls are None."""
 
 SECTION_FAULTS: Final = {
-    "panes": {"pane-pgid-invalid", "pane-row-id-not-text"},
+    "panes": {"pane-pgid-invalid", "pane-row-id-not-text", "pane-row-without-session"},
     "tabs": {"tabs-unknown-field"},
 }
 """The rules whose findings keep a section from decoding, by its short name."""
@@ -30,17 +31,18 @@ def finding_changes(snapshot: Snapshot, findings: list[Finding]) -> Iterator[Cha
             yield from mend(snapshot, finding)
 
 
-def may_be_sealed(snapshot: Snapshot, wanted: Collection[str]) -> bool:
+def may_be_sealed(snapshot: Snapshot, wanted: Collection[str], target: str) -> bool:
     """Tell whether every section decodes, or will once some rules are mended.
 
     Only then may a checksum be made anew: bytes that were damaged rarely decode.
     """
+    sessions = sessions_of(snapshot)
     for reading in snapshot.readings:
         name = reading.spec.name if reading.spec else ""
         if name == "older_panes" or refusal(reading, "alpha4") is None:
             continue
-        mended = name in SECTION_FAULTS and SECTION_FAULTS[name] <= set(wanted)
-        if not mended or other_refusal(reading, "alpha4") is not None:
+        concern = {r for r in SECTION_FAULTS.get(name, ()) if target in BY_ID[r].severity}
+        if not concern <= set(wanted) or other_refusal(reading, "alpha4", sessions) is not None:
             return False
     return True
 
