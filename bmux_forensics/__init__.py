@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from bmux_forensics.actions.history import history
     from bmux_forensics.actions.kill import (
         KillOutcome,
-        KillPlan,
         apply_kill,
         is_beyond_reading,
         kill,
-        plan_of_kill,
         preview_kill,
     )
+    from bmux_forensics.actions.kill_plan import KillPlan, Reach, plan_of_kill
     from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
+    from bmux_forensics.actions.processes import ProcessScene, processes
     from bmux_forensics.actions.pruning import backups, prune_backups
     from bmux_forensics.actions.repair import (
         RepairOutcome,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         preview_repair,
         repair,
     )
+    from bmux_forensics.actions.resuming import Resumed, resume
     from bmux_forensics.actions.tables import load_tables
     from bmux_forensics.actions.undo import UndoPlan, apply_undo, plan_undo, undo
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
@@ -60,15 +61,15 @@ _HOMES: Final = {
     "actions.history": ("history",),
     "actions.kill": (
         "KillOutcome",
-        "KillPlan",
         "apply_kill",
         "is_beyond_reading",
         "kill",
-        "plan_of_kill",
         "preview_kill",
     ),
+    "actions.kill_plan": ("KillPlan", "Reach", "plan_of_kill"),
     "actions.opening": ("has_own_snapshot", "open_snapshot"),
     "actions.pruning": ("backups", "prune_backups"),
+    "actions.processes": ("ProcessScene", "processes"),
     "actions.repair": (
         "RepairOutcome",
         "RepairPlan",
@@ -77,6 +78,7 @@ _HOMES: Final = {
         "preview_repair",
         "repair",
     ),
+    "actions.resuming": ("Resumed", "resume"),
     "actions.tables": ("load_tables",),
     "actions.undo": ("UndoPlan", "apply_undo", "plan_undo", "undo"),
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
@@ -101,8 +103,11 @@ __all__ = [
     "KillPlan",
     "LockState",
     "Passage",
+    "ProcessScene",
+    "Reach",
     "RepairOutcome",
     "RepairPlan",
+    "Resumed",
     "Snapshot",
     "Summary",
     "Tables",
@@ -129,10 +134,12 @@ __all__ = [
     "plan_undo",
     "preview_kill",
     "preview_repair",
+    "processes",
     "prune_backups",
     "read_snapshot",
     "relations",
     "repair",
+    "resume",
     "session_status",
     "summarize",
     "undo",

@@ -50,6 +50,8 @@ def judge(
     """
     aside = find_aside(change.file, change.moment, change.before)
     if aside is not None:
+        if _is_same_file(aside, change.file):  # its second name was made, the first is still there
+            return Verdict(NOT_APPLIED, "the file is where it was")
         return Verdict(COMPLETED, "the file is where it was to be moved", aside)
     later = next((c for c in changes if c.number > change.number and c.file == change.file), None)
     if later is not None:
@@ -59,6 +61,13 @@ def judge(
     except ForensicsError:
         return None
     return _compare(change, now, "the file is gone" if now is None else "the file's hash tells")
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _compare(change: Recorded, found: str | None, source: str) -> Verdict:

@@ -13,13 +13,17 @@ from typing import Any, Final
 from bmux_forensics.actions.custody import Deed, Notice, settle
 from bmux_forensics.actions.custody_judging import find_aside
 from bmux_forensics.actions.opening import open_for_change
+from bmux_forensics.actions.serving import require_no_server
 from bmux_forensics.errors import BusyError, EvidenceError, ForensicsError, SnapshotChangedError
 from bmux_forensics.host.paths import find_paths
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.store.aside import move_aside
 from bmux_forensics.store.backup import keep_backup
+from bmux_forensics.store.folder import Folder
+from bmux_forensics.store.leftovers import sweep
 from bmux_forensics.store.lock import locked
 from bmux_forensics.store.reading import FileIdentity, read_regular
+from bmux_forensics.store.refusals import writing
 from bmux_forensics.store.replace import stage
 
 LOCK_TIMEOUT: Final = 3.0
@@ -77,6 +81,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
     lock_timeout: float = LOCK_TIMEOUT,
     unreadable: Callable[[EvidenceError], bool] | None = None,
     like: FileIdentity | None = None,
+    assume_no_server: bool = False,
     ending: Ending | None = None,
 ) -> Passage:
     """Change one snapshot file, or leave it exactly as it is.
@@ -101,6 +106,8 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
         file is to be moved aside. The problem is raised when it says no.
     like : FileIdentity, optional
         Whose owner, permissions and time of change the file gets; its own by default.
+    assume_no_server : bool
+        Go ahead although it can't be told whether a server owns the file.
     ending : callable, optional
         Called when the file was changed, proven and its lock released, to end the
         processes that the journal's intent names; it looks for a live server again first.
@@ -111,13 +118,18 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
     EvidenceError
         The file can't be read, or not be rewritten safely (exit code 3).
     BusyError
-        The lock is held, or the file is not the expected one (4).
+        The lock is held, a server owns the file, or it is not the expected one (4).
     WriteError
         The system would not let us write; nothing was changed (6).
     """
     with _locked(path, lock_timeout) as last_look:
         snapshot, identity = open_for_change(path)
-        way = _Way(path, identity, snapshot, verb, last_look)
+
+        def look() -> None:
+            last_look()
+            require_no_server(path, assume_none=assume_no_server)
+
+        way = _Way(path, identity, snapshot, verb, look)
         with way.told():
             require_bytes(snapshot, expect_sha256)
             try:
@@ -188,6 +200,8 @@ class _Way:
         now = dt.datetime.now(dt.UTC)
         moment = f"{now:%Y%m%dT%H%M%SZ}"
         path, sha256 = self.identity.path, self.old.sha256
+        with writing(path, "opening its folder"), Folder(path.parent) as folder:
+            sweep(folder, path.name)
         notice = self.notice(deed, sha256_after=None, moment=moment)
         with notice.concluded(lambda: find_aside(path, moment, sha256) is not None):
             aside = move_aside(self.identity, sha256, now, last_look=notice.before(self.last_look))

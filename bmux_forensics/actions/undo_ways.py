@@ -13,6 +13,7 @@ from bmux_forensics.actions.door import Passage, change_file, locked_names
 from bmux_forensics.errors import EvidenceError, ProofError, SnapshotChangedError, path_text
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.store.folder import Folder
+from bmux_forensics.store.leftovers import sweep
 from bmux_forensics.store.placing import place
 from bmux_forensics.store.reading import FileIdentity
 from bmux_forensics.store.refusals import NotDurableError, meaning, writing
@@ -91,6 +92,7 @@ def _rename(path: Path, aside: FileIdentity, last_look: Callable[[], None]) -> N
     with writing(path, "opening its folder"):
         folder = Folder(path.parent)
     with folder:
+        sweep(folder, path.name)
         last_look()
         with writing(path, "putting the file back"):
             try:

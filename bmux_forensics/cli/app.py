@@ -24,6 +24,7 @@ VERBS: Final = {
     "audit": "Find what is wrong with snapshots, and what a server will make of them.",
     "repair": "Mend a snapshot with the smallest change that makes a server take it.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",
+    "processes": "Say whose the processes are that a snapshot names, and what has strayed.",
     "undo": "Take a change back: the exact old bytes, mode, owner and time.",
     "history": "Show every change that was made, and what became of it.",
     "verify": "Prove that the journal and every backup are whole.",

@@ -25,6 +25,14 @@ from bmux_forensics.cli.options import (
     nothing_here,
 )
 from bmux_forensics.cli.output import put, put_json, put_rows, say
+from bmux_forensics.cli.process_rows import (
+    groups_of,
+    other_groups,
+    resume_kills,
+    show_ending,
+    survived,
+    tell_processes,
+)
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -52,6 +60,8 @@ class _Request:
     dry_run: bool
     yes: bool
     quiet: bool
+    assume_no_server: bool
+    reach: bf.Reach
 
 
 class _Kill(click.Command):
@@ -85,6 +95,31 @@ def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--expect-sha256", metavar="HEX", callback=_is_sha256, help="Refuse any other bytes than these."
 )
+@click.option(
+    "--signal/--no-signal",
+    default=None,
+    help="End the processes of any snapshot, or of none; by default only of bmux's own.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=0.5,
+    show_default=True,
+    metavar="S",
+    help="Seconds between TERM and KILL.",
+)
+@click.option("--whole-session", is_flag=True, help="End every group of a pane's session.")
+@click.option("--group-only", is_flag=True, help="Touch the recorded groups alone, as bmux does.")
+@click.option(
+    "--include-plausible", is_flag=True, help="Also end groups whose environment can't be read."
+)
+@click.option("--include-strays", is_flag=True, help="Also end what strayed from these sessions.")
+@click.option(
+    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
+)
+@click.option(
+    "--resume", is_flag=True, help="End the processes of a kill that was cut short; no selectors."
+)
 @LOCK_TIMEOUT
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
@@ -97,6 +132,14 @@ def command(  # noqa: PLR0913 - one parameter an option
     as_json: bool,
     scrub: bool,
     expect_sha256: str | None,
+    signal: bool | None,
+    grace: float,
+    whole_session: bool,
+    group_only: bool,
+    include_plausible: bool,
+    include_strays: bool,
+    assume_no_server: bool,
+    resume: bool,
     lock_timeout: float,
     quiet: bool,
 ) -> int:
@@ -106,11 +149,32 @@ def command(  # noqa: PLR0913 - one parameter an option
     these that matches decides, and it must mean one session. Put -- before one that
     starts with a dash. The plan is shown and asked about, unless --yes is given.
     """
+    if whole_session and group_only:
+        raise click.UsageError("--whole-session and --group-only exclude each other.")
+    reach = bf.Reach(signal, grace, whole_session, group_only, include_plausible, include_strays)
+    if resume:
+        if selectors or all_sessions:
+            raise click.UsageError("--resume takes no selectors.")
+        return resume_kills(snapshot, reach, as_json=as_json)
     if bool(selectors) == all_sessions:
         raise click.UsageError("Name sessions, or give --all (and not both).")
     request = _Request(
-        snapshot, selectors, all_sessions, scrub, expect_sha256, lock_timeout, dry_run, yes, quiet
+        snapshot,
+        selectors,
+        all_sessions,
+        scrub,
+        expect_sha256,
+        lock_timeout,
+        dry_run,
+        yes,
+        quiet,
+        assume_no_server,
+        reach,
     )
+    return _run(request, as_json=as_json)
+
+
+def _run(request: _Request, *, as_json: bool) -> int:
     try:
         result = _carry_out(request, silent=as_json)
     except REFUSALS as error:
@@ -129,7 +193,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         if result.outcome is not None and result.outcome.passage.applied:
             raise PartlyDoneError("kill", f"the sessions are gone, but {error}") from error
         raise
-    return 0
+    return result.exit_code
 
 
 @dataclass(frozen=True)
@@ -140,6 +204,11 @@ class _Result:
     outcome: bf.KillOutcome | None = None
     had_snapshot: bool = True
     note: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """5 when a process outlived what was done about it."""
+        return PartlyDoneError.exit_code if survived(self.outcome) else 0
 
 
 def _carry_out(request: _Request, *, silent: bool) -> _Result:
@@ -159,7 +228,13 @@ def _carry_out(request: _Request, *, silent: bool) -> _Result:
             _show(plan)
         return _Result(plan)
     _ask(f"Kill {len(plan.session_ids)} session(s) in {plan.snapshot.name}?", plan)
-    return _Result(plan, bf.apply_kill(plan, lock_timeout=request.lock_timeout))
+    return _Result(plan, _applied(plan, request))
+
+
+def _applied(plan: bf.KillPlan, request: _Request) -> bf.KillOutcome:
+    return bf.apply_kill(
+        plan, lock_timeout=request.lock_timeout, assume_no_server=request.assume_no_server
+    )
 
 
 def _go(request: _Request) -> _Result:
@@ -168,8 +243,10 @@ def _go(request: _Request) -> _Result:
         request.selectors,
         all_sessions=request.all_sessions,
         scrub=request.scrub,
+        reach=request.reach,
         expect_sha256=request.expect_sha256,
         lock_timeout=request.lock_timeout,
+        assume_no_server=request.assume_no_server,
     )
     return _Result(outcome.plan, outcome, outcome.had_snapshot)
 
@@ -184,6 +261,7 @@ def _preview(request: _Request) -> bf.KillPlan | None:
         request.selectors,
         all_sessions=request.all_sessions,
         scrub=request.scrub,
+        reach=request.reach,
         expect_sha256=request.expect_sha256,
     )
 
@@ -221,6 +299,7 @@ def _show(plan: bf.KillPlan, *, err: bool = False) -> None:
     inside = len(changes) - len(shown)
     if inside:
         say(f"and {inside} rows that stand inside these")
+    show_ending(plan, err=err)
 
 
 def _tell(request: _Request, result: _Result) -> None:
@@ -248,8 +327,7 @@ def _tell_more(result: _Result) -> None:
         say(note)
     if result.outcome.passage.backup is not None:
         say(f"the old bytes are kept in {path_text(result.outcome.passage.backup)}")
-    for group in _groups(result.plan):
-        say(f"process group {group['pgid']} was left running: {group['verdict']}, skipped")
+    tell_processes(result.plan, result.outcome)
 
 
 def _report(request: _Request, error: ForensicsError) -> None:
@@ -264,13 +342,6 @@ def _report(request: _Request, error: ForensicsError) -> None:
         say(note)
 
 
-def _groups(plan: bf.KillPlan | None) -> list[dict[str, Any]]:
-    if plan is None:
-        return []
-    numbers = dict.fromkeys(plan.process_groups["pgid"].tolist())
-    return [{"pgid": pgid, "verdict": "unknown", "outcome": "skipped"} for pgid in numbers]
-
-
 def _document(request: _Request, result: _Result, error: BaseException | None) -> dict[str, Any]:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
@@ -283,6 +354,7 @@ def _document(request: _Request, result: _Result, error: BaseException | None) -
     return {
         "schema": SCHEMA,
         **failure(error),
+        "exit_code": result.exit_code if error is None else failure(error)["exit_code"],
         "snapshot": path_text(path),
         "had_snapshot": result.had_snapshot if error is None else os.path.lexists(path),
         # The signal may have come before the rename or after it.
@@ -290,7 +362,8 @@ def _document(request: _Request, result: _Result, error: BaseException | None) -
         "moved_aside": path_text(passage.moved_aside) if passage and passage.moved_aside else None,
         "removed_session_ids": list(plan.session_ids) if plan else [],
         "removed_context_ids": list(plan.context_ids) if plan else [],
-        "process_groups": _groups(plan),
+        "process_groups": groups_of(plan, outcome),
+        "other_process_groups": other_groups(outcome),
         "sha256_before": before,
         "sha256_after": after,
         "backup": path_text(passage.backup) if passage and passage.backup else None,

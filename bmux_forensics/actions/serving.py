@@ -1,0 +1,39 @@
+"""Refuse to change a snapshot behind the back of a server that owns it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bmux_forensics.errors import ServerLiveError
+from bmux_forensics.host.paths import find_paths
+from bmux_forensics.host.server import ServerVerdict, live_server
+
+
+def server_of(path: Path) -> ServerVerdict:
+    """Judge whether a live server owns a snapshot; nothing is sent, nothing is changed."""
+    return live_server(find_paths(), path)
+
+
+def require_no_server(path: Path, *, assume_none: bool = False) -> None:
+    """Raise `ServerLiveError` when a server owns the snapshot, or when that can't be told.
+
+    Parameters
+    ----------
+    path : Path
+        The snapshot.
+    assume_none : bool
+        Take "can't be told" for a no; a server that answers is never ignored.
+    """
+    verdict = server_of(path)
+    if verdict.state == "live":
+        raise ServerLiveError(
+            str(path),
+            f"a bmux server owns it: {verdict.reason}",
+            advice="use `bmux kill-session`, or stop the server first",
+        )
+    if verdict.state == "cannot-tell" and not assume_none:
+        raise ServerLiveError(
+            str(path),
+            f"a bmux server may own it: {verdict.reason}",
+            advice="make sure that none runs, then add --assume-no-server",
+        )
