@@ -178,6 +178,7 @@ class _Way:
 
     def replace(self, data: bytes, deed: Deed, like: FileIdentity | None) -> tuple[Passage, Notice]:
         """Put new bytes in the old ones' place."""
+        self.last_look()  # a first time: what is refused now leaves no backup and no entry
         backup = keep_backup(self.identity, self.old.raw, self.old.sha256)
         with stage(self.identity, data, like=like) as staged:
             notice = self.notice(deed, sha256_after=staged.sha256, backup=str(backup))
@@ -197,6 +198,7 @@ class _Way:
 
     def aside(self, deed: Deed) -> Passage:
         """Move the file out of the way."""
+        self.last_look()
         now = dt.datetime.now(dt.UTC)
         moment = f"{now:%Y%m%dT%H%M%SZ}"
         path, sha256 = self.identity.path, self.old.sha256

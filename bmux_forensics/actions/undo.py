@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypedDict
 
 from bmux_forensics.actions.custody import Deed
 from bmux_forensics.actions.custody_judging import sha256_now
@@ -198,11 +199,27 @@ def _with_source(plan: UndoPlan, change: Recorded, uid: int | None) -> UndoPlan:
     return replace(plan, way=way, source=source.path, _data=source.data, _like=source.like)
 
 
-def apply_undo(plan: UndoPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> Passage:
+def apply_undo(
+    plan: UndoPlan, *, lock_timeout: float = LOCK_TIMEOUT, assume_no_server: bool = False
+) -> Passage:
     """Carry out an undo that somebody has seen, on exactly the bytes that were there.
 
     It goes through the same door as any change: locked, the present bytes backed up,
     journalled, and it can be undone itself.
+
+    Parameters
+    ----------
+    plan : UndoPlan
+        From `plan_undo`.
+    lock_timeout : float
+        Seconds to wait for the lock.
+    assume_no_server : bool
+        Go ahead although it can't be told whether a server owns the file.
+
+    Returns
+    -------
+    Passage
+        Its `entry` is the undo's own id.
 
     Raises
     ------
@@ -212,15 +229,15 @@ def apply_undo(plan: UndoPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> Passage
         As `bmux_forensics.actions.door.change_file`.
     """
     deed = Deed(undoes=plan.change, discards=plan.discards)
+    how = _How(lock_timeout=lock_timeout, assume_no_server=assume_no_server)
     if plan.way == "move aside":
-        return move_file_aside(plan.path, plan.sha256_now, deed, lock_timeout=lock_timeout)
-    like = plan._like  # noqa: SLF001 - the same module
+        return move_file_aside(plan.path, plan.sha256_now, deed, **how)
+    data, like = plan._data, plan._like  # noqa: SLF001 - the same module
     assert like is not None  # noqa: S101 - every other way has a source
     if plan.way == "put back":
-        return put_file_back(plan.path, like, plan.sha256_restored, deed, lock_timeout=lock_timeout)
-    data = plan._data  # noqa: SLF001 - the same module
+        return put_file_back(plan.path, like, plan.sha256_restored, deed, **how)
     if plan.way == "make":
-        return make_file(plan.path, data, like, deed, lock_timeout=lock_timeout)
+        return make_file(plan.path, data, like, deed, **how)
     try:
         return change_file(
             plan.path,
@@ -228,11 +245,18 @@ def apply_undo(plan: UndoPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> Passage
             verb="undo",
             account=lambda: deed,
             expect_sha256=plan.sha256_now,
-            lock_timeout=lock_timeout,
             like=like,
+            **how,
         )
     except FileMissingError as gone:
         raise SnapshotChangedError(gone.where, gone.found, advice="look at it again") from gone
+
+
+class _How(TypedDict):
+    """What is handed on as it was asked for."""
+
+    lock_timeout: float
+    assume_no_server: bool
 
 
 def undo(
@@ -241,6 +265,7 @@ def undo(
     *,
     discard_later_changes: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
+    assume_no_server: bool = False,
 ) -> Passage:
     """Take a change back; parameters and refusals are those of `plan_undo` and `apply_undo`.
 
@@ -250,4 +275,4 @@ def undo(
         Its `entry` is the undo's own id.
     """
     plan = plan_undo(change, path, discard_later_changes=discard_later_changes)
-    return apply_undo(plan, lock_timeout=lock_timeout)
+    return apply_undo(plan, lock_timeout=lock_timeout, assume_no_server=assume_no_server)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bmux_forensics.actions.custody import Deed, Notice, settle
 from bmux_forensics.actions.custody_judging import sha256_now
 from bmux_forensics.actions.door import Passage, change_file, locked_names
+from bmux_forensics.actions.serving import require_no_server
 from bmux_forensics.errors import EvidenceError, ProofError, SnapshotChangedError, path_text
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.store.folder import Folder
@@ -24,7 +25,9 @@ class _UnwantedError(EvidenceError):
     """Stands for the problem of a file that has to go, though it may be sound."""
 
 
-def move_file_aside(path: Path, sha256: str | None, deed: Deed, *, lock_timeout: float) -> Passage:
+def move_file_aside(
+    path: Path, sha256: str | None, deed: Deed, *, lock_timeout: float, assume_no_server: bool
+) -> Passage:
     """Move exactly these bytes aside, as `kill` does with what can't be read."""
 
     def refuse(snapshot: Snapshot) -> None:
@@ -38,11 +41,18 @@ def move_file_aside(path: Path, sha256: str | None, deed: Deed, *, lock_timeout:
         expect_sha256=sha256,
         lock_timeout=lock_timeout,
         unreadable=lambda problem: isinstance(problem, _UnwantedError),
+        assume_no_server=assume_no_server,
     )
 
 
-def make_file(
-    path: Path, data: bytes, like: FileIdentity, deed: Deed, *, lock_timeout: float
+def make_file(  # noqa: PLR0913 - each is a part of the request
+    path: Path,
+    data: bytes,
+    like: FileIdentity,
+    deed: Deed,
+    *,
+    lock_timeout: float,
+    assume_no_server: bool,
 ) -> Passage:
     """Make a file that is gone, with the bytes and everything else it had.
 
@@ -54,7 +64,7 @@ def make_file(
         The system would not let us; nothing was changed.
     """
     with (
-        _locked_absence(path, like.uid, lock_timeout) as (last_look, notes),
+        _locked_absence(path, like.uid, lock_timeout, none=assume_no_server) as (last_look, notes),
         stage(path, data, like=like) as staged,
     ):
         notice = _notice(path, like.uid, staged.sha256, deed)
@@ -64,8 +74,14 @@ def make_file(
         return _passage(path, staged.sha256, notice, notes)
 
 
-def put_file_back(
-    path: Path, aside: FileIdentity, sha256: str | None, deed: Deed, *, lock_timeout: float
+def put_file_back(  # noqa: PLR0913 - each is a part of the request
+    path: Path,
+    aside: FileIdentity,
+    sha256: str | None,
+    deed: Deed,
+    *,
+    lock_timeout: float,
+    assume_no_server: bool,
 ) -> Passage:
     """Give a file that was moved aside its name again.
 
@@ -78,7 +94,10 @@ def put_file_back(
     NotDurableError
         It has its name; the folder could not be brought to the disk.
     """
-    with _locked_absence(path, aside.uid, lock_timeout) as (last_look, notes):
+    with _locked_absence(path, aside.uid, lock_timeout, none=assume_no_server) as (
+        last_look,
+        notes,
+    ):
         notice = _notice(path, aside.uid, sha256, deed)
         with notice.concluded(lambda: os.path.lexists(path)):
             _rename(path, aside, notice.before(last_look))
@@ -116,13 +135,19 @@ def _changed(path: Path, found: str) -> SnapshotChangedError:
 
 @contextmanager
 def _locked_absence(
-    path: Path, uid: int, timeout: float
+    path: Path, uid: int, timeout: float, *, none: bool
 ) -> Iterator[tuple[Callable[[], None], list[str]]]:
     """Hold the locks of a file that is not there, its open changes concluded."""
-    with locked_names(path, timeout) as last_look:
+    with locked_names(path, timeout) as still_ours:
+
+        def look() -> None:
+            still_ours()
+            require_no_server(path, assume_none=none)
+
         if os.path.lexists(path):
             raise _changed(path, "something is there already")
-        yield last_look, settle(uid, path, lambda: None)
+        look()
+        yield look, settle(uid, path, lambda: None)
 
 
 def _notice(path: Path, uid: int, sha256: str | None, deed: Deed) -> Notice:

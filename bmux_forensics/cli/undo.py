@@ -36,6 +36,9 @@ _WAYS = {
 @YES
 @JSON
 @LOCK_TIMEOUT
+@click.option(
+    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
+)
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     change: str,
@@ -46,6 +49,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     yes: bool,
     as_json: bool,
     lock_timeout: float,
+    assume_no_server: bool,
     quiet: bool,
 ) -> int:
     """Take back a change, by its id (see history), or the last one of a snapshot.
@@ -59,7 +63,9 @@ def command(  # noqa: PLR0913 - one parameter an option
         if not (yes or dry_run):
             _ask(plan)
         if not dry_run:
-            passage = bf.apply_undo(plan, lock_timeout=lock_timeout)
+            passage = bf.apply_undo(
+                plan, lock_timeout=lock_timeout, assume_no_server=assume_no_server
+            )
     except REFUSALS as error:
         if as_json:
             put_json(_document(plan, None, error))
