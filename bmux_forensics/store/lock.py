@@ -249,6 +249,6 @@ def locked(
     with ExitStack() as stack:
         locks = [SnapshotLock(name) for name in sorted(links_of(snapshot))]
         for lock in locks:
+            stack.callback(lock.release)  # first: a signal may come as soon as it is taken
             lock.acquire(timeout=max(0.0, end - time.monotonic()))
-            stack.callback(lock.release)
         yield lambda: all(lock.is_ours for lock in locks)

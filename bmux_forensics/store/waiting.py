@@ -53,9 +53,9 @@ class Claim:
             return
         sweep(self.folder, self.path.name)
         self._content = render(this_process(), secrets.token_hex(8))
-        name = temp_name(self.path.name, "lock")
-        self._make(name)
-        self.name = name
+        # The name is known before the file is there: a signal in between must not lose it.
+        self.name = temp_name(self.path.name, "lock")
+        self._make(self.name)
 
     def _make(self, name: str) -> None:
         """Write a marker; its open descriptor keeps the inode from being handed out again."""
