@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bmux_forensics._version import __version__
-from bmux_forensics.cli.endings import Interrupted, let_signals_unwind
+from bmux_forensics.cli.endings import Interrupted, ignore_signals, let_signals_unwind
 from bmux_forensics.cli.output import flush, mute, say
 from bmux_forensics.errors import ForensicsError, WriteError
 
@@ -132,6 +132,7 @@ def _run(arguments: list[str] | None) -> int:
         _tell_misuse(error)
         return error.exit_code
     except Interrupted as interruption:
+        ignore_signals()
         return interruption.exit_code
     except OSError as error:  # click printed some help to where nothing can be written
         mute(sys.stdout)

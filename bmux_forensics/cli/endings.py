@@ -48,16 +48,27 @@ def failure(error: BaseException | None) -> dict[str, Any]:
 
 
 def let_signals_unwind() -> None:
-    """Turn the signals that end a program into `Interrupted`, each but once."""
+    """Turn the first signal that would end the program into `Interrupted`.
+
+    The others are ignored from then on, so that nothing disturbs the way out.
+    """
+    came = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal came
         del frame
-        for name in _ENDING_SIGNALS:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
-        raise Interrupted(number)
+        if not came:
+            came = True
+            raise Interrupted(number)
 
     for name in _ENDING_SIGNALS:
         # Whoever started us with a signal ignored (nohup) wants it ignored.
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), interrupt)
+
+
+def ignore_signals() -> None:
+    """Let no second signal end the program on the last steps of its way out."""
+    for name in _ENDING_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
