@@ -143,7 +143,7 @@ def run(start: Start) -> Run:
 # A new session's leader takes the terminal it is given for its own; then Ctrl-C reaches it.
 TAKE_TERMINAL = """
 import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+fcntl.ioctl(next(fd for fd in range(3) if os.isatty(fd)), termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
