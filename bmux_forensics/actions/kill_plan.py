@@ -216,6 +216,7 @@ def plan_of_kill(
             expected="selectors or all sessions",
             advice="name sessions by id, name or start of an id",
         )
+    _decode_meanwhile(snapshot)
     snapshot.require_envelope()
     tables = Tables([snapshot])
     ids = _resolved(snapshot, tables, selectors)
@@ -226,6 +227,18 @@ def plan_of_kill(
     edits = plan_kill(tables, _targets(snapshot, ids), scrub=scrub, contained=False)
     contexts = tuple(removed_contexts(edits))
     return KillPlan(snapshot, tuple(ids), contexts, scrub, _tables=tables, _edits=edits)
+
+
+def _decode_meanwhile(snapshot: Snapshot) -> None:
+    """Decode what will most likely be needed while the checksum is computed beside it.
+
+    Nothing is raised here: which problem counts is decided in the order of the plan.
+    """
+    if snapshot.envelope is not None:
+        snapshot.envelope.start_checksum()
+    for name in REWRITTEN:
+        reading = snapshot.reading(name)
+        _ = reading.json_problem if reading is not None else None
 
 
 def bound_to(plan: KillPlan, path: Path, reach: Reach) -> KillPlan:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 from pydantic_core import ValidationError
@@ -18,7 +18,7 @@ from bmux_forensics.errors import (
     NotRewritableError,
     UnknownVersionError,
 )
-from bmux_forensics.snapshot.checksum import checksum
+from bmux_forensics.snapshot.checksum import RunningChecksum
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
     RepeatedKeys,
@@ -89,9 +89,18 @@ class Envelope:
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @cached_property
+    def _running(self) -> RunningChecksum:
+        return RunningChecksum(_compact(self.sections))
+
+    def start_checksum(self) -> Self:
+        """Begin to compute the checksum, which will be asked for, beside other work."""
+        _ = self._running
+        return self
+
+    @property
     def computed_checksum(self) -> int:
         """The checksum that the sections have; equal to `checksum` in a whole file."""
-        return checksum(_compact(self.sections))
+        return self._running.value()
 
     def verify(self, where: str) -> None:
         """Raise `ChecksumMismatchError` unless the stored checksum is the computed one."""
@@ -105,9 +114,9 @@ class Envelope:
 
     def with_sections(self, sections: Sequence[Section]) -> Envelope:
         """Return the same envelope around other sections, its checksum made anew."""
-        checksum = replace(self, sections=tuple(sections)).computed_checksum
-        sealed = replace(self, sections=tuple(sections), checksum=checksum)
-        sealed.__dict__["computed_checksum"] = checksum
+        changed = replace(self, sections=tuple(sections))
+        sealed = replace(changed, checksum=changed.computed_checksum)
+        sealed.__dict__["_running"] = changed._running  # noqa: SLF001 - the same class
         return sealed
 
 
