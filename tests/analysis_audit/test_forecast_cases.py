@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import orjson
-import pandas as pd
 import pytest
 
 from bmux_forensics.analysis.restore.forecast import forecast
@@ -14,6 +15,7 @@ from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
 
 CASES = Path(__file__).parents[1] / "data" / "restore"
+Foretold = dict[tuple[str, str], dict[Hashable, Any]]
 NAMES = sorted(path.name.removesuffix(".json.gz") for path in CASES.glob("*.json.gz"))
 
 
@@ -22,10 +24,9 @@ def load(name: str) -> Snapshot:
 
 
 @pytest.fixture(scope="module")
-def foretold() -> pd.DataFrame:
-    return forecast(Tables([load(name) for name in NAMES]), target="all").set_index(
-        ["snapshot", "target"]
-    )
+def foretold() -> Foretold:
+    frame = forecast(Tables([load(name) for name in NAMES]), target="all")
+    return {(row["snapshot"], row["target"]): row for row in frame.to_dict("records")}
 
 
 def test_there_are_cases() -> None:
@@ -34,9 +35,9 @@ def test_there_are_cases() -> None:
 
 @pytest.mark.parametrize("target", ["alpha4", "alpha1"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_server_did_what_is_foretold(name: str, target: str, foretold: pd.DataFrame) -> None:
+def test_the_server_did_what_is_foretold(name: str, target: str, foretold: Foretold) -> None:
     expected = orjson.loads((CASES / f"{name}.expected.json").read_bytes())[target]
-    row = foretold.loc[(name, target)]
+    row = foretold[name, target]
     assert row["server_starts"] == expected.get("server_starts", True)
     assert row["saves_blocked"] == expected.get("saves_blocked", False)
     assert row["sessions_restored"] == expected["sessions_restored"]
@@ -44,18 +45,14 @@ def test_the_server_did_what_is_foretold(name: str, target: str, foretold: pd.Da
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_goes_wrong_has_a_reason(name: str, foretold: pd.DataFrame) -> None:
-    row = foretold.loc[(name, "alpha4")]
+def test_what_goes_wrong_has_a_reason(name: str, foretold: Foretold) -> None:
+    row = foretold[name, "alpha4"]
     losses = set(row["lost_at_next_save"])
     assert bool(row["because"]) == (row["saves_blocked"] or bool(losses))
 
 
 @pytest.mark.parametrize("name", ["baseline", "unknown-fields", "pane-version-1", "bad-checksum"])
-def test_one_snapshot_alone_is_foretold_the_same(name: str, foretold: pd.DataFrame) -> None:
+def test_one_snapshot_alone_is_foretold_the_same(name: str, foretold: Foretold) -> None:
     for target in ("alpha4", "alpha1"):
         (alone,) = forecast([load(name)], target=target).to_dict("records")
-        assert alone == {
-            **foretold.loc[(name, target)].to_dict(),
-            "snapshot": name,
-            "target": target,
-        }
+        assert alone == foretold[name, target]
