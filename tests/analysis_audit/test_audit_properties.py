@@ -22,6 +22,7 @@ from bmux_forensics.snapshot.sections import BY_NAME
 from bmux_forensics.tables.build import Tables
 from tests.analysis_audit.worlds import (
     FATAL,
+    FEWER,
     HARMLESS,
     MENDABLE,
     World,
@@ -40,6 +41,7 @@ LOSSES = {"sessions", "panes", "everything"}
 
 
 @given(ANYTHING, TARGETS)
+@FEWER
 def test_a_batch_is_judged_like_each_of_its_snapshots(
     snapshots: list[Snapshot], target: str
 ) -> None:
@@ -87,6 +89,7 @@ def test_the_order_of_rows_does_not_matter(world: World, seed: int) -> None:
 
 
 @given(ANYTHING)
+@FEWER
 def test_what_is_foretold_agrees_with_what_is_found(snapshots: list[Snapshot]) -> None:
     tables = Tables(snapshots)
     found = audit(tables)
@@ -97,6 +100,7 @@ def test_what_is_foretold_agrees_with_what_is_found(snapshots: list[Snapshot]) -
 
 
 @given(ANYTHING)
+@FEWER
 def test_alpha1_loses_nothing_without_an_error(snapshots: list[Snapshot]) -> None:
     tables = Tables(snapshots)
     found = audit(tables, target="alpha1")

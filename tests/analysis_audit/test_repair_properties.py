@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bmux_forensics.analysis.audit.run import audit
@@ -19,6 +19,7 @@ from bmux_forensics.snapshot.identifiers import canonical_owner
 from bmux_forensics.tables.build import Tables
 from tests.analysis_audit.worlds import (
     FATAL,
+    FEWER,
     HARMLESS,
     MENDABLE,
     SECRET,
@@ -32,6 +33,7 @@ TARGETS = st.sampled_from(["alpha4", "alpha1"])
 
 
 @given(batches((*MENDABLE, *HARMLESS)))
+@FEWER
 def test_what_can_be_mended_ends_with_a_good_forecast(snapshots: list[Snapshot]) -> None:
     tables = Tables(snapshots)
     plan = plan_repair(tables, all_fixable=True)
@@ -45,6 +47,7 @@ def test_what_can_be_mended_ends_with_a_good_forecast(snapshots: list[Snapshot])
 
 
 @given(ANYTHING, TARGETS, st.booleans())
+@FEWER
 def test_without_a_finding_that_has_no_fix_the_forecast_is_good(
     snapshots: list[Snapshot],
     target: str,
@@ -66,6 +69,7 @@ def test_without_a_finding_that_has_no_fix_the_forecast_is_good(
 
 
 @given(ANYTHING, TARGETS, st.booleans())
+@FEWER
 def test_a_second_repair_changes_nothing(
     snapshots: list[Snapshot],
     target: str,
@@ -77,6 +81,7 @@ def test_a_second_repair_changes_nothing(
 
 
 @given(ANYTHING, TARGETS)
+@FEWER
 def test_nothing_changes_that_no_finding_names(snapshots: list[Snapshot], target: str) -> None:
     tables = Tables(snapshots)
     findings = audit(tables, target=target)
@@ -112,6 +117,7 @@ def _owner(row: object) -> str | None:
 
 
 @given(ANYTHING)
+@FEWER
 def test_a_repair_shows_no_environment_and_loses_no_pane_of_a_known_session(
     snapshots: list[Snapshot],
 ) -> None:
@@ -134,6 +140,7 @@ def _panes(tables: Tables, name: str, known: set[str]) -> set[tuple[str, str]]:
 
 
 @given(st.data())
+@FEWER
 def test_a_kill_leaves_a_good_forecast_good(data: st.DataObject) -> None:
     world = data.draw(worlds((*HARMLESS, *MENDABLE), most=3))
     tables = Tables([world.snapshot()])
@@ -154,7 +161,7 @@ def test_a_kill_leaves_a_good_forecast_good(data: st.DataObject) -> None:
 
 
 @given(ANYTHING)
-@settings(max_examples=30)
+@FEWER
 def test_safe_fixes_need_not_be_asked_for(snapshots: list[Snapshot]) -> None:
     tables = Tables(snapshots)
     plan = plan_repair(tables)

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 import pandas as pd
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from bmux_forensics.snapshot.checksum import checksum
@@ -26,6 +27,9 @@ from bmux_forensics.snapshot.sections import BY_NAME
 NIL = str(uuid.UUID(int=0))
 SECRET = "s3cr3t"  # noqa: S105 - a value that must never be shown
 Rng = random.Random
+
+FEWER = settings(max_examples=settings().max_examples * 3 // 5)
+"""For what looks at each example several times over: a part of what the profile says."""
 
 
 def payload_of(tree: Any) -> bytes:
