@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bmux_forensics.actions.custody_judging import judge
-from bmux_forensics.actions.custody_record import COMPLETED, STATES, Recorded, records, take_back
+from bmux_forensics.actions.custody_record import STATES, Recorded, mark_undone, records
 from bmux_forensics.store.journal import Journal, read_journal
 from bmux_forensics.store.process import is_gone
 
@@ -36,7 +36,6 @@ def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recor
     """
     entries = (journal or read_journal(uid)).entries
     changes = records(entries)
-    by_id = {change.id: change for change in changes}
     for change in changes:
         if change.state != "open" or not is_gone(change.maker):
             continue
@@ -47,6 +46,5 @@ def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recor
         change.state = STATES[verdict.state]
         change.aside = verdict.aside or change.aside
         change.note = f"cut short: {verdict.why}"
-        if verdict.state == COMPLETED:
-            take_back(by_id, change)
+    mark_undone(changes)
     return changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -123,10 +123,12 @@ def records(entries: Iterable[Entry]) -> list[Recorded]:
         if of is None:
             continue
         if entry.kind == OUTCOME and of.state == "open":
-            _conclude(found, of, entry.facts)
+            _conclude(of, entry.facts)
         elif entry.kind == PROCESSES:
             of.processes = _mappings(entry.facts, "groups")
-    return list(found.values())
+    changes = list(found.values())
+    mark_undone(changes)
+    return changes
 
 
 def _announced(entry: Entry) -> Recorded | None:
@@ -156,24 +158,25 @@ def _announced(entry: Entry) -> Recorded | None:
     )
 
 
-def _conclude(found: Mapping[str, Recorded], change: Recorded, facts: Mapping[str, Any]) -> None:
+def _conclude(change: Recorded, facts: Mapping[str, Any]) -> None:
     change.state = STATES.get(_text(facts, "state") or "", "unknown")
     change.note = _text(facts, "why") or ""
     change.aside = _path(facts, "aside") or change.aside
-    if change.state == "done":
-        take_back(found, change)
 
 
-def take_back(found: Mapping[str, Recorded], undo: Recorded) -> None:
-    """Mark what an undo took back; what that had taken back itself holds again."""
-    for name in filter(None, (undo.undoes, *undo.discards)):
-        target = found.get(name)
-        if target is None or target is undo:
+def mark_undone(changes: Sequence[Recorded]) -> None:
+    """Tell what is done from what is undone: taken back by a later undo that holds itself.
+
+    Looked at from the newest to the oldest, so that an undo that was undone takes nothing
+    back, however long such a chain is.
+    """
+    taken: set[str] = set()
+    for change in reversed(changes):
+        if change.state not in ("done", "undone"):
             continue
-        target.state = "undone"
-        for again in filter(None, (target.undoes, *target.discards)):
-            if again in found:
-                found[again].state = "done"
+        change.state = "undone" if change.id in taken else "done"
+        if change.state == "done":
+            taken.update(filter(None, (change.undoes, *change.discards)))
 
 
 def _maker(who: Mapping[str, Any]) -> ProcessName:

@@ -155,7 +155,7 @@ class Scene:
         return {
             "said": list(notes),
             "left": [name for name in names if name.startswith(".") or name.endswith(".lock")],
-            "open_after": (bf.history()["state"] == "open").sum().item(),
+            "open_after": list(bf.history()["state"]).count("open"),
             "damage_after": self.damage(),
         }
 
