@@ -12,8 +12,9 @@ import pandas as pd
 from bmux_forensics.actions.custody import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.opening import has_own_snapshot, no_bmux_here, open_for_change
+from bmux_forensics.analysis.audit.run import audit
 from bmux_forensics.analysis.encoding import carry_out
-from bmux_forensics.analysis.repair.plan import plan_repair, unmended
+from bmux_forensics.analysis.repair.plan import plan_repair
 from bmux_forensics.analysis.restore.forecast import forecast
 from bmux_forensics.errors import ProofError
 from bmux_forensics.host.paths import find_paths
@@ -47,7 +48,8 @@ class RepairPlan:
     @cached_property
     def remaining(self) -> pd.DataFrame:
         """The errors that stay: those without a fix, and those that nobody asked to mend."""
-        return unmended(self._tables, self.changes, target=self.target)
+        found = audit(self._tables_after, target=self.target)
+        return found[found["severity"] == "error"].reset_index(drop=True)
 
     @cached_property
     def before(self) -> pd.DataFrame:
@@ -57,7 +59,11 @@ class RepairPlan:
     @cached_property
     def forecast(self) -> pd.DataFrame:
         """The restore forecast of the snapshot as it will be: one row."""
-        return forecast([self.after or self.snapshot], target=self.target)
+        return forecast(self._tables_after, target=self.target)
+
+    @cached_property
+    def _tables_after(self) -> Tables:
+        return self._tables if self.after is None else Tables([self.after])
 
     @cached_property
     def after(self) -> Snapshot | None:

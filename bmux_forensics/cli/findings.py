@@ -20,6 +20,7 @@ _SHOWN: Final = ("severity", "rule", "table", "key", "message")
 _CHANGES: Final = ("action", "table", "key", "column", "json_pointer", "cause")
 _INDENT: Final = "  "
 _NARROWEST: Final = 20
+_LONGEST_VALUE: Final = 40  # an id is shown, a layout is not
 
 Row = dict[str, Any]
 Entry = tuple[str, str, str]
@@ -65,7 +66,7 @@ def counts_line(severities: Iterable[str]) -> str:
     'no findings'
     """
     found = list(severities)
-    counts = [_several(found.count(severity), severity) for severity in SEVERITIES]
+    counts = [several(found.count(severity), severity) for severity in SEVERITIES]
     return f"findings: {', '.join(counts)}" if found else "no findings"
 
 
@@ -83,10 +84,10 @@ def forecast_line(row: Mapping[str, Any]) -> str:
     if not row["server_starts"]:
         return f"{row['target']} does NOT start{because}"
     number = len(row["sessions_restored"])
-    sessions = f"{_several(number, 'session')} {'comes' if number == 1 else 'come'} back"
+    sessions = f"{several(number, 'session')} {'comes' if number == 1 else 'come'} back"
     if row["saves_blocked"]:
         return f"{row['target']} starts but every save is REFUSED: {sessions}{because}"
-    panes = _several(sum((row["panes_restored"] or {}).values()), "pane")
+    panes = several(sum((row["panes_restored"] or {}).values()), "pane")
     kept = f"{row['target']} starts and saves: {sessions}, with {panes}"
     lost = _losses(row["lost_at_next_save"])
     return kept + (f"; LOST at the next save: {lost}" if lost else "") + because
@@ -103,10 +104,17 @@ def _losses(lost: Mapping[str, Any]) -> str:
     if lost.get("everything"):
         return "everything"
     counts = {kind: sum(w.values()) if isinstance(w, dict) else len(w) for kind, w in lost.items()}
-    return ", ".join(_several(count, kind.removesuffix("s")) for kind, count in counts.items())
+    return ", ".join(several(count, kind.removesuffix("s")) for kind, count in counts.items())
 
 
-def _several(count: int, noun: str) -> str:
+def several(count: int, noun: str) -> str:
+    """Say a number of things.
+
+    Examples
+    --------
+    >>> several(1, "row"), several(2, "row")
+    ('1 row', '2 rows')
+    """
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
@@ -123,9 +131,10 @@ def put_changes(changes: pd.DataFrame, *, err: bool = False) -> None:
 
 def _change(row: Row) -> Entry:
     what = ".".join(filter(None, (row["table"], row["column"])))
-    new = f" to {row['new']}" if row["action"] == "set" and len(row["new"] or "") < 40 else ""  # noqa: PLR2004 - an id fits, a layout does not
-    place = row["json_pointer"] or "/"
-    return row["action"], f"{what}{new}", f"{row['key']} at {place}, because of {row['cause']}"
+    told = [row["key"], f"at {row['json_pointer'] or '/'}"]
+    if row["action"] == "set" and len(row["new"] or "") <= _LONGEST_VALUE:
+        told.append(f"to {row['new']}")
+    return row["action"], what, f"{' '.join(told)}, because of {row['cause']}"
 
 
 def put_entries(entries: Sequence[Entry], *, err: bool = False) -> None:
