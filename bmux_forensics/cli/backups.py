@@ -99,7 +99,8 @@ def command(  # noqa: PLR0913 - one parameter an option
             put_json({"schema": SCHEMA, **failure(error), "backups": [], "pruned": False})
         raise
     if as_json:
-        put_json({"schema": SCHEMA, **failure(None), "backups": rows, "pruned": pruned})
+        listed = [{**row, "changes": (row["changes"] or "").split()} for row in rows]
+        put_json({"schema": SCHEMA, **failure(None), "backups": listed, "pruned": pruned})
     elif prune:
         _tell(rows, pruned=pruned)
     else:

@@ -107,6 +107,10 @@ def _tell(plan: bf.UndoPlan, passage: bf.Passage | None, *, quiet: bool) -> None
     say(f"to have it again: bmux-forensics undo {passage.entry}")
 
 
+def _is_signal(error: BaseException | None) -> bool:
+    return error is not None and not isinstance(error, bf.ForensicsError)
+
+
 def _document(
     plan: bf.UndoPlan | None, passage: bf.Passage | None, error: BaseException | None
 ) -> dict[str, Any]:
@@ -119,7 +123,8 @@ def _document(
         "change": plan.change if plan else None,
         "verb": plan.verb if plan else None,
         "way": plan.way if plan else None,
-        "applied": passage is not None,
+        # The signal may have come before the rename or after it.
+        "applied": passage is not None or (None if _is_signal(error) else False),
         "entry": passage.entry if passage else None,
         "sha256_before": plan.sha256_now if plan else None,
         "sha256_after": plan.sha256_restored if plan else None,
