@@ -180,10 +180,9 @@ class _Run:
         self._report("done")
 
     def _signal(self, groups: Iterable[EndingGroup], numbers: tuple[int, ...]) -> None:
-        for number in numbers:
-            self._rescan()  # who joined since gets the earlier ones, and this one with the rest
-            for group in groups:
-                group.signal(number)
+        self._rescan()
+        for group in groups:
+            group.signal(*numbers)
 
     def _watch(self, seconds: float, only: list[EndingGroup] | None = None) -> None:
         """Wait until the groups are empty; whoever joins them gets what they got."""

@@ -82,19 +82,19 @@ class EndingGroup:
         running = {member.identity.pid for member in self.running()}
         moved = [self._meet(pid) for pid in sorted(pids - running - self._ended)]
         self._quiet_looks = 0 if running or any(moved) else self._quiet_looks + 1
-        for pid, member in list(self._members.items()):
-            if pid not in pids and member.runs() and not member.is_proven():
-                # It went into another group or session: out of our reach, by the plan.
-                member.close()
-                del self._members[pid]
+        for pid in self._members.keys() - pids:
+            # It is gone, or went into another group: out of our reach, by the plan. One
+            # that joined after `pids` were read is not among the known.
+            if not self._members[pid].is_proven():
+                self._members.pop(pid).close()
 
-    def signal(self, number: int) -> None:
-        """Send a signal to every proven member, each proven again at that moment."""
-        self._sent.append(number)
-        if not self._pinned and self._signal_as_one(number):
+    def signal(self, *numbers: int) -> None:
+        """Send signals to every proven member, each proven again at that moment."""
+        self._sent += numbers
+        if not self._pinned and self._signal_as_one(*numbers):
             return
         for member in self._members.values():
-            self._send(member, number)
+            self._send(member, *numbers)
 
     def outcome(self) -> Outcome:
         """Say what became of it, after a last `update`."""
@@ -170,14 +170,14 @@ class EndingGroup:
             self._newcomers_after_kill += 1
             if self._newcomers_after_kill > _PATIENCE and self._signal_as_one(KILL):
                 return
-        for number in [KILL] if KILL in self._sent else self._sent:
-            self._send(newcomer, number)
+        if self._sent:
+            self._send(newcomer, *([KILL] if KILL in self._sent else self._sent))
 
-    def _send(self, member: Member, number: int) -> None:
-        if member.send(number) and number == KILL:
+    def _send(self, member: Member, *numbers: int) -> None:
+        if member.send(*numbers) and KILL in numbers:
             self._killed = True
 
-    def _signal_as_one(self, number: int) -> bool:
+    def _signal_as_one(self, *numbers: int) -> bool:
         """Signal the whole group in one call, if all that is known of it is proven.
 
         The kernel does that against forks: nobody slips through. Without pidfds the
@@ -187,7 +187,8 @@ class EndingGroup:
         if self._strangers or not running or not all(member.is_proven() for member in running):
             return False
         with contextlib.suppress(OSError):
-            os.killpg(self.pgid, number)
-            self._killed |= number == KILL
+            for number in numbers:
+                os.killpg(self.pgid, number)
+            self._killed |= KILL in numbers
             return True
         return False

@@ -66,8 +66,9 @@ class Member:
             # Gone already, or no descriptor left: then the identity has to do.
             with contextlib.suppress(OSError):
                 self.descriptor = os.pidfd_open(identity.pid)
-        if self.descriptor is not None and not self._is_same():
-            self.close()  # the number had changed hands before we held it
+        self._process = self._find()
+        if self._process is None:
+            self.close()  # it has ended, or the number had changed hands before we held it
 
     def is_proven(self) -> bool:
         """Say whether it runs, is still the same process, and is still in its group.
@@ -75,26 +76,37 @@ class Member:
         A descriptor stands for number and start time, which were read when it was
         opened; user and group can change, and are read anew.
         """
-        pid, uid = self.identity.pid, self.identity.uid
-        same = self._is_same() if self.descriptor is None else _user_of(pid) == uid
-        # Last: a running descriptor proves that the number meant it all along.
-        return same and group_of(pid) == self.group and not self._descriptor_ended()
+        return (
+            (self.descriptor is not None or self.runs())
+            and self._user() == self.identity.uid
+            and group_of(self.identity.pid) == self.group
+            # Last: a running descriptor proves that the number meant it all along.
+            and not self._descriptor_ended()
+        )
 
     def runs(self) -> bool:
         """Say whether it has not ended; a zombie has."""
-        if self.descriptor is not None:
-            return not self._descriptor_ended()
-        return self._is_same()
+        if self._process is None or self.descriptor is not None:
+            return self._process is not None and not self._descriptor_ended()
+        try:
+            # psutil compares start times: is_running is False for another process.
+            runs = self._process.is_running() and not has_ended(self._process.status())
+        except (psutil.Error, OSError):
+            runs = False
+        if not runs:
+            self._process = None  # what has ended stays ended
+        return runs
 
-    def send(self, number: int) -> bool:
-        """Signal it if it is proven at this moment; say whether the signal was sent."""
+    def send(self, *numbers: int) -> bool:
+        """Signal it if it is proven at this moment; say whether all signals were sent."""
         if not self.is_proven():
             return False
         try:
-            if self.descriptor is not None:
-                signal.pidfd_send_signal(self.descriptor, number)
-            else:
-                os.kill(self.identity.pid, number)
+            for number in numbers:
+                if self.descriptor is not None:
+                    signal.pidfd_send_signal(self.descriptor, number)
+                else:
+                    os.kill(self.identity.pid, number)
         except ProcessLookupError:
             return False
         except PermissionError:
@@ -103,24 +115,29 @@ class Member:
         return True
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; it gets no signal any more."""
+        self._process = None
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
 
-    def _is_same(self) -> bool:
+    def _find(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.identity.pid)
+        except (psutil.Error, OSError):
+            return None
         now = identify(self.identity.pid)
-        return now is not None and now[0].is_same(self.identity) and not has_ended(now[1])
+        same = now is not None and now[0].is_same(self.identity) and not has_ended(now[1])
+        return process if same else None
+
+    def _user(self) -> int | None:
+        try:
+            return None if self._process is None else int(self._process.uids().real)
+        except (psutil.Error, OSError):
+            return None
 
     def _descriptor_ended(self) -> bool:
         return self.descriptor is not None and bool(_ready([self.descriptor], 0.0))
-
-
-def _user_of(pid: int) -> int | None:
-    try:
-        return int(psutil.Process(pid).uids().real)
-    except (psutil.Error, OSError):
-        return None
 
 
 def watch(members: Iterable[Member], seconds: float) -> None:

@@ -41,6 +41,13 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def _environ(pid: int) -> dict[str, str]:
+    try:
+        return psutil.Process(pid).environ()
+    except (psutil.Error, OSError):
+        return {}
+
+
 @dataclass
 class Nursery:
     """Starts children in sessions of their own, and ends every one of them at the end.
@@ -77,6 +84,8 @@ class Nursery:
             executable=executable,
         )
         self.children.append(child)
+        # While a program starts, there is a moment in which its environment reads as empty.
+        wait_until(lambda: not is_running(child.pid) or _environ(child.pid), "it has started")
         return child
 
     def python(self, source: str, *, ready: int = 1, **options: object) -> subprocess.Popen[bytes]:
@@ -108,13 +117,17 @@ class Nursery:
     def descendants(self) -> list[psutil.Process]:
         """List every living process that carries this nursery's own variable."""
         found = []
-        for process in psutil.process_iter():
+        for pid in psutil.pids():
             with contextlib.suppress(psutil.Error, OSError):
+                # Fresh: psutil's iterator would hand out whoever had the number before.
+                process = psutil.Process(pid)
                 if process.environ().get("NURSERY") == self.token and is_running(process.pid):
                     found.append(process)
         return found
 
     def clear(self) -> None:
+        for child in self.children:
+            child.kill()  # nobody else reaps it, so the number is still its own
         for _ in range(50):
             for process in self.descendants():
                 with contextlib.suppress(psutil.NoSuchProcess):

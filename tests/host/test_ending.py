@@ -53,7 +53,7 @@ def test_a_plain_group_ends_at_once(nursery: Nursery, judge: Judge, *, portable:
     child = nursery.start(["sleep", "120"])
     start = time.monotonic()
     table = end(judge([child.pid]), grace=30, portable=portable)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     row = table.iloc[0]
     assert (row["outcome"], row["ok"], row["survivors"]) == ("ended", True, 0)
     assert child.wait(timeout=5) == -signal.SIGHUP
@@ -96,7 +96,7 @@ def test_a_group_that_keeps_forking(nursery: Nursery, judge: Judge, *, portable:
     """Whoever is forked between the look and the signal is caught by looking again."""
     child = nursery.python(
         PROOF + "ready()\n"
-        "for _ in range(2000):\n"
+        "for _ in range(1000):\n"
         "    if not os.fork(): time.sleep(120); os._exit(0)\n"
         "    time.sleep(0.005)\n"
     )
