@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import cached_property
 
 from bmux_forensics.errors import EvidenceError
-from bmux_forensics.snapshot.envelope import Envelope, encode_envelope, parse_envelope
+from bmux_forensics.snapshot.envelope import Envelope, encode_envelope
+from bmux_forensics.snapshot.parsing import parse_envelope
 from bmux_forensics.snapshot.reading import Reading
 from bmux_forensics.snapshot.sections import BY_NAME
 

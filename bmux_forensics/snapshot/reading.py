@@ -16,7 +16,7 @@ from bmux_forensics.errors import (
     SectionUndecodableError,
     UnknownVersionError,
 )
-from bmux_forensics.snapshot.envelope import Section, brief
+from bmux_forensics.snapshot.envelope import Section
 from bmux_forensics.snapshot.identifiers import canonical_id
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
@@ -25,6 +25,7 @@ from bmux_forensics.snapshot.json_text import (
     oversized_integer,
     repeated_keys,
 )
+from bmux_forensics.snapshot.parsing import brief
 from bmux_forensics.snapshot.sections import BY_ID, SectionSpec
 from bmux_forensics.snapshot.shapes import payload_validator
 
