@@ -19,6 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bmux_forensics.actions.custody_judging import judge
+from bmux_forensics.actions.custody_reading import UNACCOUNTED, is_unaccounted
 from bmux_forensics.actions.custody_record import (
     COMPLETED,
     NOT_APPLIED,
@@ -36,6 +37,7 @@ from bmux_forensics.store.journal import (
     open_ids,
     read_journal,
 )
+from bmux_forensics.store.journal_lines import Entry
 from bmux_forensics.store.process import is_gone
 
 MOST_KEYS: Final = 500
@@ -43,9 +45,12 @@ MOST_KEYS: Final = 500
 
 GROUP_FACTS: Final = frozenset(
     {"session_id", "pane_id", "pgid", "sid", "pid", "leader_pid", "uid", "role", "verdict"}
-    | {"started", "since_boot", "start", "boot", "pidns", "outcome", "ok", "survivors"}
+    | {"started", "since_boot", "start", "boot", "pidns", "signals", "outcome", "ok", "survivors"}
 )
 """What the journal keeps of a process group: no command, folder or variable."""
+
+_DUE: Final = "due"
+"""What an outcome says of processes that are to be ended after it."""
 
 _PLAIN: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|-?[0-9]{1,20}|\?")
 
@@ -202,7 +207,8 @@ class Notice:
         The change stands whatever happens here, so a failure is a note: the next run
         sees the open intent, compares the file, and concludes it.
         """
-        self._tell(OUTCOME, {"state": COMPLETED, **facts})
+        due = {"processes": _DUE} if self._facts.get("groups") else {}
+        self._tell(OUTCOME, {"state": COMPLETED, **due, **facts})
 
     def tell_processes(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
         """Write what became of process groups."""
@@ -234,7 +240,8 @@ def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
         There is something open, and the journal can't be read or written.
     """
     try:
-        if not open_ids(last_entry(uid)):
+        last = last_entry(uid)
+        if not open_ids(last) and not _is_due(last):
             return []
         changes = records(read_journal(uid).entries)
     except FileUnreadableError as error:
@@ -253,7 +260,14 @@ def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
         facts = {"of": change.id, "state": verdict.state, "why": verdict.why, **aside}
         append(OUTCOME, facts | {"by": "a later run"}, uid=uid)
         notes.append(sentence(change, verdict.state, verdict.why))
-    return notes
+        change.state = STATES[verdict.state]
+    lost = (change for change in changes if is_unaccounted(change))
+    return [*notes, *(f"{c.verb} {c.id} of {path_text(c.file)}: {UNACCOUNTED}" for c in lost)]
+
+
+def _is_due(last: Entry | None) -> bool:
+    """Tell whether the last thing that was written is a change whose processes are still due."""
+    return last is not None and last.kind == OUTCOME and last.facts.get("processes") == _DUE
 
 
 def sentence(change: Recorded, state: str, why: str) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from bmux_forensics.actions.custody_judging import judge
-from bmux_forensics.actions.custody_record import STATES, Recorded, mark_undone, records
+from bmux_forensics.actions.custody_record import COMPLETED, STATES, Recorded, mark_undone, records
 from bmux_forensics.store.journal import Journal, read_journal
-from bmux_forensics.store.process import is_gone
+from bmux_forensics.store.process import is_gone, this_process
+
+UNACCOUNTED: Final = "what became of its processes is not known: `kill --resume` ends the proven"
+"""What a person is told of a change that `is_unaccounted`."""
 
 
 def owner_of(path: Path | None) -> int | None:
@@ -26,6 +30,19 @@ def owner_of(path: Path | None) -> int | None:
 def resolved(path: str | os.PathLike[str]) -> Path:
     """Return a path as the journal names it: absolute, every symbolic link resolved."""
     return Path(os.path.realpath(path))
+
+
+def is_unaccounted(change: Recorded) -> bool:
+    """Tell whether nobody knows, or will say, what became of processes that a change meant to end.
+
+    They are unaccounted for when its process is gone, or is this one, and no outcome of
+    theirs stands in the journal; and when they were left alone because of a server.
+    """
+    if change.state != STATES[COMPLETED] or not change.groups:
+        return False
+    if change.processes is None:
+        return change.maker == this_process() or is_gone(change.maker)
+    return any(g.get("outcome") == "skipped" and g.get("ok") is False for g in change.processes)
 
 
 def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recorded]:
@@ -47,4 +64,7 @@ def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recor
         change.aside = verdict.aside or change.aside
         change.note = f"cut short: {verdict.why}"
     mark_undone(changes)
+    for change in changes:
+        if is_unaccounted(change):
+            change.note = "; ".join(filter(None, (change.note, UNACCOUNTED)))
     return changes

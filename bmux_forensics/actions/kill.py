@@ -77,7 +77,7 @@ def apply_kill(
             expect_sha256=plan.snapshot.sha256,
             lock_timeout=lock_timeout,
             assume_no_server=assume_no_server,
-            ending=plan.end if plan.reach is not None else None,
+            ending=(lambda _: plan.end(assume_no_server=assume_no_server)) if plan.reach else None,
         )
     except FileMissingError as gone:
         raise SnapshotChangedError(gone.where, gone.found, advice="look at a new plan") from gone
@@ -132,7 +132,7 @@ def kill(  # noqa: PLR0913 - each is a word of the request
         if selectors:
             raise NoSuchSessionError.of(selectors, str(target))
         return KillOutcome(Passage(target), None, had_snapshot=False)
-    going = _Going(target, selectors, all_sessions, scrub, reach or Reach())
+    going = _Going(target, selectors, all_sessions, scrub, reach or Reach(), assume_no_server)
     passage = change_file(
         target,
         going.prepare,
@@ -156,6 +156,7 @@ class _Going:
     all_sessions: bool
     scrub: bool
     reach: Reach
+    assume_no_server: bool
     plan: KillPlan | None = None
 
     def prepare(self, snapshot: Snapshot) -> Snapshot | None:
@@ -168,7 +169,8 @@ class _Going:
 
     def end(self, passage: Passage) -> Sequence[Mapping[str, Any]]:
         """End the processes of the plan."""
-        return self.plan.end(passage) if self.plan else []
+        del passage
+        return self.plan.end(assume_no_server=self.assume_no_server) if self.plan else []
 
 
 def is_beyond_reading(problem: EvidenceError) -> bool:

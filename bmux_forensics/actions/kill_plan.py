@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from bmux_forensics.actions.custody import Deed, plan_facts
-from bmux_forensics.actions.door import Passage, is_own_snapshot
+from bmux_forensics.actions.door import is_own_snapshot
 from bmux_forensics.analysis.encoding import carry_out
 from bmux_forensics.analysis.plans import plan_kill, process_groups, removed_contexts
 from bmux_forensics.analysis.selectors import resolve
@@ -20,6 +20,7 @@ from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.tables.build import Tables
 
 if TYPE_CHECKING:
+    from bmux_forensics.actions.processes import ProcessScene
     from bmux_forensics.host.ending_plan import EndingOptions
 
 REWRITTEN: Final = ("sessions", "contexts", "clients", "panes")
@@ -135,25 +136,32 @@ class KillPlan:
 
         The columns are those of `bmux_forensics.host.ending_plan.plan_ending`.
         """
+        if self.reach is None or self.scene is None:
+            return None
+        return self.scene.ending(self.session_ids, self.reach.options())
+
+    @cached_property
+    def scene(self) -> ProcessScene | None:
+        """The evidence that `ending` stands on; None as there."""
         if self.reach is None:
             return None
         from bmux_forensics.actions.processes import look_at_processes  # noqa: PLC0415 - psutil
         from bmux_forensics.host.identity import ProcessesUnsupportedError  # noqa: PLC0415 - as above
 
         try:
-            scene = look_at_processes(self.snapshot, self._file, self._tables)
+            return look_at_processes(self.snapshot, self._file, self._tables)
         except ProcessesUnsupportedError:
             return None  # this system has no process groups; the file can be changed all the same
-        return scene.ending(self.session_ids, self.reach.options())
 
-    def end(self, passage: Passage) -> list[dict[str, Any]]:
-        """End the groups of the plan, and say what became of each; the file is done."""
-        del passage
+    def end(self, *, assume_no_server: bool = False) -> list[dict[str, Any]]:
+        """End the groups of the plan once the file is done, and say what became of each."""
         if self.ending is None or self.reach is None:
             return []
         from bmux_forensics.actions.processes import end_as_planned  # noqa: PLC0415 - psutil
 
-        return end_as_planned(self.ending, self._file, self.reach.grace)
+        return end_as_planned(
+            self.ending, self._file, self.reach.grace, assume_no_server=assume_no_server
+        )
 
     def deed(self) -> Deed:
         """Return what the journal says of it: ids, counts and hashes."""

@@ -37,3 +37,20 @@ def require_no_server(path: Path, *, assume_none: bool = False) -> None:
             f"a bmux server may own it: {verdict.reason}",
             advice="make sure that none runs, then add --assume-no-server",
         )
+
+
+def why_not_now(path: Path, *, assume_none: bool = False) -> str | None:
+    """Say why a snapshot's processes must be left alone now; None when nothing speaks against it.
+
+    Parameters
+    ----------
+    path : Path
+        The snapshot.
+    assume_none : bool
+        As in `require_no_server`.
+    """
+    try:
+        require_no_server(path, assume_none=assume_none)
+    except ServerLiveError as refusal:
+        return refusal.found
+    return None
