@@ -105,7 +105,20 @@ def _keys(tables: Tables, frame: pd.DataFrame, column: str) -> set[Key]:
 def plan_from(tables: Tables, touched: Touched) -> pd.DataFrame:
     """Return the plan for what a cascade found; the columns are those of `plan_kill`."""
     rows = sorted(_rows(tables, touched), key=lambda row: row[0])
-    columns = list(zip(*(row[1] for row in rows), strict=True)) or [()] * len(COLUMNS)
+    return frame_of(tables, [row for _, row in rows])
+
+
+def frame_of(tables: Tables, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """Return plan rows as a DataFrame with the dtypes of `COLUMNS`.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables that the plan was made from.
+    rows : sequence of tuple
+        The cells in the order of `COLUMNS`; the snapshot by its code.
+    """
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     frame: dict[str, Any] = {}
     for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
         if dtype is None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from bmux_forensics.analysis.audit.findings import ENVELOPE
 from bmux_forensics.analysis.audit.run import audit, require_target
 from bmux_forensics.analysis.encoding import carry_out
-from bmux_forensics.analysis.plans import COLUMNS
+from bmux_forensics.analysis.plans import frame_of
 from bmux_forensics.analysis.repair.changes import Change
 from bmux_forensics.analysis.repair.pane_sections import pane_changes
 from bmux_forensics.analysis.repair.small_sections import (
@@ -24,8 +23,6 @@ from bmux_forensics.analysis.rules.model import FixClass
 from bmux_forensics.errors import UsageError
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
-from bmux_forensics.tables.cells import TEXT_DTYPE, cells
-from bmux_forensics.tables.schema import Kind
 
 _CHECKSUM: Final = "/checksum"
 
@@ -88,7 +85,7 @@ def plan_repair(
         if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted, target)):
             # One change may mend what several findings name.
             rows += _rows(tables, code, list(_changes(snapshot, found, wanted, target)))
-    return _frame(tables, rows)
+    return frame_of(tables, rows)
 
 
 def wanted_rules(target: str, named: Collection[str], *, all_fixable: bool) -> frozenset[str]:
@@ -139,7 +136,7 @@ def _rows(tables: Tables, code: int, changes: list[Change]) -> list[tuple[Any, .
         rows.append((code, *change.row(tree)))
     sums = [i for i, row in enumerate(rows) if row[1] == ENVELOPE and row[8] == _CHECKSUM]
     if sums:
-        done = carry_out(snapshot, _frame(tables, rows)).envelope
+        done = carry_out(snapshot, frame_of(tables, rows)).envelope
         for i in sums:
             sealed = str(done.checksum) if done else None
             rows[i] = (*rows[i][:7], sealed, *rows[i][8:])
@@ -152,20 +149,6 @@ def _envelope_tree(snapshot: Snapshot) -> dict[str, Any]:
         return {}
     sections = [{"id": s.id, "version": s.version, "bytes": s.payload} for s in envelope.sections]
     return {"version": envelope.version, "checksum": envelope.checksum, "sections": sections}
-
-
-def _frame(tables: Tables, rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    frame: dict[str, Any] = {}
-    for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
-        if dtype is None:
-            codes = np.array(values, dtype=np.int64)
-            frame[name] = pd.Categorical.from_codes(codes, dtype=tables.snapshot_dtype)
-        elif dtype is TEXT_DTYPE:
-            frame[name] = cells(Kind.TEXT, list(values))
-        else:
-            frame[name] = np.array(values, dtype=dtype)
-    return pd.DataFrame(frame, copy=False)
 
 
 def repaired(tables: Tables, plan: pd.DataFrame) -> Tables:
