@@ -28,9 +28,10 @@ from bmux_forensics.cli.output import put, put_json, put_rows, say
 from bmux_forensics.cli.process_rows import (
     groups_of,
     other_groups,
+    planned,
     resume_kills,
     show_ending,
-    survived,
+    survival,
     tell_processes,
 )
 from bmux_forensics.errors import (
@@ -153,9 +154,13 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise click.UsageError("--whole-session and --group-only exclude each other.")
     reach = bf.Reach(signal, grace, whole_session, group_only, include_plausible, include_strays)
     if resume:
-        if selectors or all_sessions:
-            raise click.UsageError("--resume takes no selectors.")
-        return resume_kills(snapshot, reach, as_json=as_json)
+        if selectors or all_sessions or scrub or expect_sha256 or signal is not None or group_only:
+            raise click.UsageError(
+                "--resume takes no selectors: it does what the kill was to do, or more of it."
+            )
+        return resume_kills(
+            snapshot, reach, dry_run=dry_run, assume_no_server=assume_no_server, as_json=as_json
+        )
     if bool(selectors) == all_sessions:
         raise click.UsageError("Name sessions, or give --all (and not both).")
     request = _Request(
@@ -186,7 +191,7 @@ def _run(request: _Request, *, as_json: bool) -> int:
         return error.exit_code
     try:
         if as_json:
-            put_json(_document(request, result, None))
+            put_json(_document(request, result, result.failure))
         else:
             _tell(request, result)
     except WriteError as error:
@@ -206,9 +211,13 @@ class _Result:
     note: str = ""
 
     @property
+    def failure(self) -> PartlyDoneError | None:
+        """What is to be said when a process outlived what was done about it (exit code 5)."""
+        return survival(self.outcome)
+
+    @property
     def exit_code(self) -> int:
-        """5 when a process outlived what was done about it."""
-        return PartlyDoneError.exit_code if survived(self.outcome) else 0
+        return self.failure.exit_code if self.failure else 0
 
 
 def _carry_out(request: _Request, *, silent: bool) -> _Result:
@@ -328,6 +337,8 @@ def _tell_more(result: _Result) -> None:
     if result.outcome.passage.backup is not None:
         say(f"the old bytes are kept in {path_text(result.outcome.passage.backup)}")
     tell_processes(result.plan, result.outcome)
+    if result.failure:
+        say(f"bmux-forensics: {result.failure}")
 
 
 def _report(request: _Request, error: ForensicsError) -> None:
@@ -350,13 +361,13 @@ def _document(request: _Request, result: _Result, error: BaseException | None) -
     passage = outcome.passage if outcome else None
     before = passage.sha256_before if passage else plan.snapshot.sha256 if plan else None
     after = passage.sha256_after if passage else _would_be(plan)
+    failed = error is not None and result.outcome is None
     interrupted = error is not None and not isinstance(error, ForensicsError)
     return {
         "schema": SCHEMA,
         **failure(error),
-        "exit_code": result.exit_code if error is None else failure(error)["exit_code"],
         "snapshot": path_text(path),
-        "had_snapshot": result.had_snapshot if error is None else os.path.lexists(path),
+        "had_snapshot": os.path.lexists(path) if failed else result.had_snapshot,
         # The signal may have come before the rename or after it.
         "applied": passage.applied if passage else None if interrupted else False,
         "moved_aside": path_text(passage.moved_aside) if passage and passage.moved_aside else None,
@@ -364,6 +375,7 @@ def _document(request: _Request, result: _Result, error: BaseException | None) -
         "removed_context_ids": list(plan.context_ids) if plan else [],
         "process_groups": groups_of(plan, outcome),
         "other_process_groups": other_groups(outcome),
+        "process_plan": planned(plan),
         "sha256_before": before,
         "sha256_after": after,
         "backup": path_text(passage.backup) if passage and passage.backup else None,

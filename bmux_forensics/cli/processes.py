@@ -9,7 +9,8 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, SCHEMA
-from bmux_forensics.cli.output import put, put_json, put_rows
+from bmux_forensics.cli.output import put, put_json, put_rows, say
+from bmux_forensics.errors import path_text
 
 _SHOWN: Final = ("pgid", "verdict", "session_id", "pane_id", "members", "member_commands", "reason")
 _STRAYS: Final = ("pid", "pgid", "score", "endable", "session_id", "command", "evidence", "reason")
@@ -29,7 +30,8 @@ def command(path: str | None, *, strays: bool, as_json: bool) -> int:
         scene = bf.processes(path)
     except REFUSALS as error:
         if as_json:
-            put_json({"schema": SCHEMA, **failure(error), "groups": [], "strays": []})
+            nothing: dict[str, Any] = {"servers": [], "groups": [], "strays": []}
+            put_json({"schema": SCHEMA, **failure(error), "snapshot": None, **nothing})
         raise
     if as_json:
         put_json(_document(scene))
@@ -41,6 +43,8 @@ def command(path: str | None, *, strays: bool, as_json: bool) -> int:
 def _put(scene: bf.ProcessScene, *, strays: bool) -> None:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
+    for server in scene.servers:
+        say(f"{path_text(server.folder)}: {server.reason}")
     groups = records(scene.verdicts)
     if groups:
         rows = [[row[name] for name in _SHOWN] for row in groups]
@@ -58,11 +62,11 @@ def _put(scene: bf.ProcessScene, *, strays: bool) -> None:
 def _document(scene: bf.ProcessScene) -> dict[str, Any]:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
-    servers = [{"pid": s.pid, "folder": str(s.folder), "reason": s.reason} for s in scene.servers]
+    servers = [{"pid": s.pid, "folder": path_text(s.folder), "reason": s.reason} for s in scene.servers]
     return {
         "schema": SCHEMA,
         **failure(None),
-        "snapshot": str(scene.path),
+        "snapshot": path_text(scene.path),
         "servers": servers,
         "groups": records(scene.verdicts),
         "strays": records(scene.strays),
