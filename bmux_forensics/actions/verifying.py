@@ -52,8 +52,9 @@ def verify(path: str | Path | None = None) -> pd.DataFrame:
         ``kind`` str: ``damaged-entry`` (bytes that are no entry), ``broken-chain`` (an
         entry does not follow the one before), ``torn-entry`` (an append that was cut
         short), ``newer-format``, ``missing-backup``, ``altered-backup``,
-        ``unreadable-backup``, ``cut-short`` (a change whose outcome nobody wrote down);
-        ``number`` Int64, of the journal's entry; ``change`` str, its id; ``path`` str;
+        ``unreadable-backup``, ``unnamed-backup`` (no change names it; all that entries
+        which were cut off the journal's end leave behind), ``cut-short`` (a change whose
+        outcome nobody wrote down); ``number`` Int64, of the journal's entry; ``change`` str, its id; ``path`` str;
         ``offset`` Int64, where in the journal; ``found`` str, a sentence. Empty, with the
         same columns, when everything is whole.
 
@@ -108,7 +109,11 @@ def _backups(
         change = needed[key]
         found = f"the backup of {change.verb} {change.id} is not there"
         yield _row("damage", "missing-backup", change.backup or key, found, **_of(change))
+    named = {change.backup_key for change in changes}
     for key, backup in kept.items():
+        if key not in named:
+            found = "no change names it: its run was refused or killed, or the journal lost entries"
+            yield _row("note", "unnamed-backup", backup.path, found)
         yield from _altered(backup, needed.get(key))
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.actions.scenes import child
+from tests.actions.scenes import child, environment
 
 VERBS = ("kill", "undo", "make", "aside", "back")
 FEWEST_STEPS = 10
@@ -17,7 +18,10 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Rehearse every verb in one program: importing takes longer than many steps."""
     folder = tmp_path_factory.mktemp("rehearsal")
     program = Path(__file__).with_name("rehearsal.py")
-    process = child(str(program), str(folder), *VERBS, folder=folder)
+    profile = {"BMUX_FORENSICS_TEST_PROFILE": os.environ.get("BMUX_FORENSICS_TEST_PROFILE", "")}
+    process = child(
+        str(program), str(folder), *VERBS, folder=folder, env={**environment(folder), **profile}
+    )
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return [json.loads(line) for line in out.splitlines()]

@@ -90,8 +90,9 @@ def test_what_is_not_whole_is_named(snapshot: Path, tmp_path: Path, journal: Pat
     assert bf.verify().empty
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[1:]))
-    (row,) = bf.verify().to_dict("records")
+    row, unnamed = bf.verify().to_dict("records")
     assert (row["kind"], row["number"], row["offset"]) == ("broken-chain", 1, 0)
+    assert unnamed["kind"] == "unnamed-backup"
     assert "entry 2 does not follow the one before it" in row["found"]
 
 
@@ -105,6 +106,16 @@ def test_an_append_that_was_cut_short_is_no_damage(snapshot: Path, journal: Path
     (row,) = bf.verify().to_dict("records")
     assert (row["severity"], row["kind"]) == ("note", "torn-entry")
     assert list(bf.history()["state"]) == ["done", "done"]
+
+
+@pytest.mark.parametrize("keep", [0, 2])
+def test_entries_cut_off_the_end_leave_a_trace(snapshot: Path, journal: Path, keep: int) -> None:
+    bf.kill(snapshot, ["alpha"])
+    bf.kill(snapshot, ["-dash"])
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:keep]))
+    rows = bf.verify().to_dict("records")
+    assert {row["kind"] for row in rows} == {"unnamed-backup"}
+    assert len(rows) == (2 if keep == 0 else 1)
 
 
 def test_a_newer_format_is_said(snapshot: Path, journal: Path) -> None:
