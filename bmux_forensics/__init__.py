@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         repair,
     )
     from bmux_forensics.actions.resuming import Resumed, resume
+    from bmux_forensics.actions.salvaging import SalvageOutcome, preview_salvage, salvage
     from bmux_forensics.actions.tables import load_tables
     from bmux_forensics.actions.undo import UndoPlan, apply_undo, plan_undo, undo
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
     from bmux_forensics.snapshot.document import Snapshot, read_snapshot
+    from bmux_forensics.snapshot.salvage import Salvage
     from bmux_forensics.snapshot.summary import Summary, summarize
     from bmux_forensics.tables.build import Tables
     from bmux_forensics.tables.catalog import TABLES
@@ -79,6 +81,7 @@ _HOMES: Final = {
         "repair",
     ),
     "actions.resuming": ("Resumed", "resume"),
+    "actions.salvaging": ("SalvageOutcome", "preview_salvage", "salvage"),
     "actions.tables": ("load_tables",),
     "actions.undo": ("UndoPlan", "apply_undo", "plan_undo", "undo"),
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
@@ -87,6 +90,7 @@ _HOMES: Final = {
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
     "snapshot.document": ("Snapshot", "read_snapshot"),
+    "snapshot.salvage": ("Salvage",),
     "snapshot.summary": ("Summary", "summarize"),
     "tables.build": ("Tables",),
     "tables.catalog": ("TABLES",),
@@ -108,6 +112,8 @@ __all__ = [
     "RepairOutcome",
     "RepairPlan",
     "Resumed",
+    "Salvage",
+    "SalvageOutcome",
     "Snapshot",
     "Summary",
     "Tables",
@@ -134,12 +140,14 @@ __all__ = [
     "plan_undo",
     "preview_kill",
     "preview_repair",
+    "preview_salvage",
     "processes",
     "prune_backups",
     "read_snapshot",
     "relations",
     "repair",
     "resume",
+    "salvage",
     "session_status",
     "summarize",
     "undo",

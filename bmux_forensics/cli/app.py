@@ -23,6 +23,7 @@ VERBS: Final = {
     "tables": "Show the tables of snapshots.",
     "audit": "Find what is wrong with snapshots, and what a server will make of them.",
     "repair": "Mend a snapshot with the smallest change that makes a server take it.",
+    "salvage": "Carve what is whole out of a damaged snapshot into a new one.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",
     "processes": "Say whose the processes are that a snapshot names, and what has strayed.",
     "undo": "Take a change back: the exact old bytes, mode, owner and time.",

@@ -11,6 +11,7 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import failure
+from bmux_forensics.cli.findings import several
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, put_rows, say
 from bmux_forensics.errors import EvidenceError, ForensicsError
@@ -84,6 +85,26 @@ def _put(snapshot: bf.Snapshot, summary: bf.Summary) -> None:
         put()
     for problem in summary.problems:
         put(f"problem: {problem}")
+    if summary.problems:
+        _put_salvageable(snapshot)
+
+
+def _put_salvageable(snapshot: bf.Snapshot) -> None:
+    """Say of a damaged file what `salvage` would still get out of it."""
+    put()
+    try:
+        kept = bf.preview_salvage(snapshot).kept
+    except EvidenceError:
+        put("salvage: nothing in it is whole")
+        return
+    for section in kept:
+        put(f"salvage: {section.section_id}: {_amount(section)}")
+
+
+def _amount(section: Any) -> str:
+    if section.rows is None:
+        return several(section.size, "byte")
+    return several(section.rows, "row" if section.whole else "complete row")
 
 
 def _section_row(section: Any) -> tuple[object, ...]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.actions.scenes import save
-from tests.cli.conftest import _inside, cli, run, start, terminal
+from tests.cli.conftest import _inside, cli, own, run, start, terminal
 
-__all__ = ["_inside", "cli", "run", "start", "terminal"]
+__all__ = ["_inside", "cli", "own", "run", "start", "terminal"]
 
 CASES = Path(__file__).parents[1] / "data" / "restore"
 NAMES = sorted(path.name.removesuffix(".json.gz") for path in CASES.glob("*.json.gz"))

@@ -12,9 +12,10 @@ import pytest
 import bmux_forensics as bf
 from tests.actions.scenes import Trace, backups, below, environment, save
 from tests.cli.conftest import Run, Terminal
+from tests.worlds import SECRET
 
 from .conftest import CASES, NAMES, SAMPLE, Case, case_bytes
-from .test_audit import SECRET, broken_and_hostile
+from .test_audit import broken_and_hostile
 
 BROKEN = "focus-and-leaf-missing-same-row"
 OPT_IN = "nonresumable-and-leaf-missing"
