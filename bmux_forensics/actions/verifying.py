@@ -54,9 +54,9 @@ def verify(path: str | Path | None = None) -> pd.DataFrame:
         short), ``newer-format``, ``missing-backup``, ``altered-backup``,
         ``unreadable-backup``, ``unnamed-backup`` (no change names it; all that entries
         which were cut off the journal's end leave behind), ``cut-short`` (a change whose
-        outcome nobody wrote down); ``number`` Int64, of the journal's entry; ``change`` str, its id; ``path`` str;
-        ``offset`` Int64, where in the journal; ``found`` str, a sentence. Empty, with the
-        same columns, when everything is whole.
+        outcome nobody wrote down); ``number`` Int64, of the journal's entry; ``change``
+        str, its id; ``path`` str; ``offset`` Int64, where in the journal; ``found`` str, a
+        sentence. Empty, with the same columns, when everything is whole.
 
     Raises
     ------

@@ -187,7 +187,7 @@ NAMES = (
 
 
 @given(name=st.sampled_from(NAMES), value=WRONG)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_an_intent_of_any_shape_is_no_traceback(
     tmp_path_factory: pytest.TempPathFactory, name: str, value: object
 ) -> None:
