@@ -167,8 +167,19 @@ def preview_repair(
     return RepairPlan(plan.snapshot, target, plan.changes, file, _tables=plan._tables)  # noqa: SLF001 - the same class
 
 
-def apply_repair(plan: RepairPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> RepairOutcome:
+def apply_repair(
+    plan: RepairPlan, *, lock_timeout: float = LOCK_TIMEOUT, assume_no_server: bool = False
+) -> RepairOutcome:
     """Carry out a repair that somebody has seen, on exactly the bytes it was made from.
+
+    Parameters
+    ----------
+    plan : RepairPlan
+        The plan.
+    lock_timeout : float
+        Seconds to wait for the lock.
+    assume_no_server : bool
+        Go ahead where a live server can't be ruled out; one that answers is never ignored.
 
     Raises
     ------
@@ -185,6 +196,7 @@ def apply_repair(plan: RepairPlan, *, lock_timeout: float = LOCK_TIMEOUT) -> Rep
         account=plan.deed,
         expect_sha256=plan.snapshot.sha256,
         lock_timeout=lock_timeout,
+        assume_no_server=assume_no_server,
     )
     return RepairOutcome(passage, plan)
 
@@ -197,6 +209,7 @@ def repair(  # noqa: PLR0913 - each is a word of the request
     all_fixable: bool = False,
     expect_sha256: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
+    assume_no_server: bool = False,
 ) -> RepairOutcome:
     """Mend a snapshot file, reading and planning under the lock.
 
@@ -210,6 +223,8 @@ def repair(  # noqa: PLR0913 - each is a word of the request
         Refuse any other bytes.
     lock_timeout : float
         Seconds to wait for the lock.
+    assume_no_server : bool
+        As in `apply_repair`.
 
     Raises
     ------
@@ -229,6 +244,7 @@ def repair(  # noqa: PLR0913 - each is a word of the request
         account=lambda: plans[0].deed(),  # noqa: PLW0108 - there is no plan yet
         expect_sha256=expect_sha256,
         lock_timeout=lock_timeout,
+        assume_no_server=assume_no_server,
     )
     return RepairOutcome(passage, plans[0])
 

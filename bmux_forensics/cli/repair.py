@@ -41,7 +41,7 @@ class _Request:
     wish: dict[str, Any]
     dry_run: bool
     yes: bool
-    lock_timeout: float
+    way: dict[str, Any]
     silent: bool
     quiet: bool
 
@@ -87,6 +87,9 @@ class _Result:
 @JSON
 @EXPECT_SHA256
 @LOCK_TIMEOUT
+@click.option(
+    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
+)
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     paths: tuple[str, ...],
@@ -100,6 +103,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     as_json: bool,
     expect_sha256: str | None,
     lock_timeout: float,
+    assume_no_server: bool,
     quiet: bool,
 ) -> int:
     """Mend snapshots with the smallest change that makes a server start and save.
@@ -115,7 +119,8 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise click.UsageError("--expect-sha256 goes with one file.")
     wish = {"target": target, "rules": rules, "all_fixable": all_fixable}
     wish["expect_sha256"] = expect_sha256
-    request = _Request(wish, dry_run, yes, lock_timeout, as_json, quiet)
+    way = {"lock_timeout": lock_timeout, "assume_no_server": assume_no_server}
+    request = _Request(wish, dry_run, yes, way, as_json, quiet)
     results: list[_Result] = []
     for file in files:
         results.append(_one(file, request))
@@ -178,14 +183,14 @@ def _mended(file: Path, request: _Request) -> _Result:
         )
     own = None if file == bf.find_paths().snapshot else file
     if request.yes and not request.dry_run:
-        outcome = bf.repair(own, lock_timeout=request.lock_timeout, **request.wish)
+        outcome = bf.repair(own, **request.wish, **request.way)
         return _Result(file, outcome.plan, outcome.passage)
     plan = bf.preview_repair(own, **request.wish)
     _ = plan.after  # what can't be written back is refused before anybody is asked
     if request.dry_run or plan.changes.empty:
         return _Result(file, plan)
     _ask(file, plan)
-    return _Result(file, plan, bf.apply_repair(plan, lock_timeout=request.lock_timeout).passage)
+    return _Result(file, plan, bf.apply_repair(plan, **request.way).passage)
 
 
 def _ask(file: Path, plan: bf.RepairPlan) -> None:

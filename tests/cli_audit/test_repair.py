@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,3 +301,16 @@ def test_a_mended_file_whose_telling_failed_is_partly_done(run: Run, case: Case)
     assert done.code == 5
     assert "is repaired, but standard output" in done.err
     assert bf.forecast(path)["server_starts"].all()
+
+
+def test_a_live_server_is_not_edited_behind_its_back(cli: Run, tmp_path: Path) -> None:
+    own = save(tmp_path / "bmux-data" / "runtime" / "bmux-snapshot-v1.json", case_bytes(BROKEN))
+    (tmp_path / "bmux-run").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "bmux-run" / "server.sock"))
+        server.listen()
+        done = cli("repair", "--yes", "--assume-no-server")
+        assert done.code == 4
+        assert "a bmux server owns it" in done.line
+        assert cli("audit").code == 1  # looking is always allowed
+    assert own.read_bytes() == case_bytes(BROKEN)
