@@ -32,6 +32,9 @@ _CLAIM = (
 )
 
 
+_DATA_DIR: Final = "BMUX_DATA_DIR"
+_OTHER_BMUX: Final = "it lacks BMUX_DATA_DIR, which leads to this snapshot: another bmux's"
+
 _PANES: Final = ("panes", "older_panes")
 """Where a snapshot names groups: a number in both sections may have two claimants."""
 
@@ -61,17 +64,32 @@ class ProcessScene:
 
     @cached_property
     def strays(self) -> pd.DataFrame:
-        """What is left of dead panes outside every recorded group: a row a process."""
-        return find_strays(
-            self.verdicts, self.census, servers=self.servers, data_folder=_data_folder(self.path)
-        )
+        """What is left of dead panes outside every recorded group: a row a process.
+
+        A pane inherits the BMUX_DATA_DIR of its server. So where that variable leads to
+        the snapshot, a process with bmux's environment but without it is another bmux's.
+        """
+        folder = _data_folder(self.path)
+        strays = find_strays(self.verdicts, self.census, servers=self.servers, data_folder=folder)
+        paths = find_paths()
+        if paths.data_rule == _DATA_DIR and folder == Path(os.path.realpath(paths.data)):
+            lacks = pd.Series(
+                [bool(names) and _DATA_DIR not in names.split(",") for names in strays["markers"]],
+                dtype=bool,
+            )
+            strays["endable"] &= ~lacks
+            strays["reason"] = strays["reason"].mask(lacks, _OTHER_BMUX)
+        return strays
 
     def ending(self, session_ids: Sequence[str], options: EndingOptions) -> pd.DataFrame:
         """Plan the end of the groups of some sessions; nothing is signalled."""
         ids = list(session_ids)
         current = self.verdicts.iloc[: self._current]  # bmux kills no pane of the older section
         wanted = current[current["session_id"].isin(ids)].reset_index(drop=True)
-        strays = self.strays[self.strays["session_id"].isin(ids)].reset_index(drop=True)
+        # A doubtful one that only looks like a pane's is nobody's news but `processes`'.
+        near = self.strays["endable"] | self.strays["origin"].isin(["session", "parentage"])
+        theirs = self.strays["session_id"].isin(ids)
+        strays = self.strays[theirs & near].reset_index(drop=True)
         return plan_ending(wanted, self.census, options, strays=strays)
 
 
