@@ -14,7 +14,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from bmux_forensics._version import __version__
-from bmux_forensics.cli.endings import Interrupted, ignore_signals, let_signals_unwind
+from bmux_forensics.cli.endings import (
+    Interrupted,
+    caught_by_others,
+    ignore_signals,
+    let_signals_unwind,
+)
 from bmux_forensics.cli.output import flush, mute, say
 from bmux_forensics.errors import ForensicsError, WriteError
 
@@ -120,11 +125,13 @@ def _spell_what_cannot_be_shown(stream: TextIO) -> None:
 
 
 def _run(arguments: list[str] | None) -> int:
-    let_signals_unwind()
     try:
+        let_signals_unwind()
         code: Any = group.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
         flush()
     except ForensicsError as error:
+        if (interruption := caught_by_others()) is not None:
+            return interruption.exit_code
         say(f"{_PROGRAM}: {error}")
         for note in getattr(error, "__notes__", ()):  # what became of earlier changes
             say(note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 from typing import Any, ClassVar, Final
 
@@ -30,6 +31,18 @@ REFUSALS: Final = (ForensicsError, Interrupted)
 """Whatever ends a verb early; with --json it is told as `failure` puts it."""
 
 
+_came: Final[list[Interrupted]] = []
+
+
+def caught_by_others() -> Interrupted | None:
+    """Return the interruption that came, if one did, whoever caught it.
+
+    Compiled code that calls back into Python can't let it through: it drops it, or
+    takes it for a failure of what it asked for, and that is no finding about a file.
+    """
+    return _came[0] if _came else None
+
+
 def failure(error: BaseException | None) -> dict[str, Any]:
     """Return the members ``exit_code`` and ``error`` that every JSON object has.
 
@@ -41,6 +54,8 @@ def failure(error: BaseException | None) -> dict[str, Any]:
     >>> failure(UsageError("kill", "neither"))
     {'exit_code': 2, 'error': {'kind': 'usage', 'message': 'kill: neither'}}
     """
+    if error is not None:
+        error = caught_by_others() or error
     if isinstance(error, REFUSALS):
         told = {"kind": error.kind, "message": str(error)}
         return {"exit_code": error.exit_code, "error": told}
@@ -52,14 +67,20 @@ def let_signals_unwind() -> None:
 
     The others are ignored from then on, so that nothing disturbs the way out.
     """
-    came = False
+    _came.clear()
+    complain = sys.unraisablehook
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal came
         del frame
-        if not came:
-            came = True
-            raise Interrupted(number)
+        if not _came:
+            _came.append(Interrupted(number))
+            raise _came[0]
+
+    def keep_quiet(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted):
+            complain(unraisable)
+
+    sys.unraisablehook = keep_quiet
 
     for name in _ENDING_SIGNALS:
         # Whoever started us with a signal ignored (nohup) wants it ignored.

@@ -14,7 +14,7 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.completion import complete_session
-from bmux_forensics.cli.endings import REFUSALS, failure
+from bmux_forensics.cli.endings import REFUSALS, caught_by_others, failure
 from bmux_forensics.cli.options import (
     JSON,
     LOCK_TIMEOUT,
@@ -185,7 +185,7 @@ def _run(request: _Request, *, as_json: bool) -> int:
     except REFUSALS as error:
         if as_json:
             put_json(_document(request, _Result(), error))
-        if not isinstance(error, ForensicsError):
+        if not isinstance(error, ForensicsError) or caught_by_others():
             raise
         _report(request, error)
         return error.exit_code
@@ -362,7 +362,9 @@ def _document(request: _Request, result: _Result, error: BaseException | None) -
     before = passage.sha256_before if passage else plan.snapshot.sha256 if plan else None
     after = passage.sha256_after if passage else _would_be(plan)
     failed = error is not None and result.outcome is None
-    interrupted = error is not None and not isinstance(error, ForensicsError)
+    interrupted = error is not None and (
+        caught_by_others() is not None or not isinstance(error, ForensicsError)
+    )
     return {
         "schema": SCHEMA,
         **failure(error),

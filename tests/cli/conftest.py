@@ -84,6 +84,7 @@ def own(tmp_path: Path) -> Path:
 def cli(capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Run the command line in this process."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, 15, 1)}
+    complain = sys.unraisablehook
 
     def run(*arguments: object) -> Done:
         capfd.readouterr()
@@ -97,6 +98,7 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
+    sys.unraisablehook = complain
 
 
 @pytest.fixture

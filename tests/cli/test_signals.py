@@ -109,6 +109,37 @@ main(sys.argv[3:])
 """
 
 
+SWALLOWED = """
+import os, signal, sys
+from bmux_forensics.cli.app import main
+from bmux_forensics.errors import SectionUndecodableError
+from bmux_forensics.snapshot.reading import Reading
+def require(self):
+    # What compiled code makes of an exception in a callback that it did not expect.
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException:
+        raise SectionUndecodableError("snap.json", "nonsense") from None
+Reading.require = require
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_signal_that_others_took_for_damage(
+    as_json: bool, snapshot: Path, tmp_path: Path
+) -> None:
+    extra = ["--json"] if as_json else []
+    verb = ("kill", "alpha", "--yes", "--snapshot", str(snapshot), *extra)
+    process = child("-c", SWALLOWED, *verb, folder=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "")
+    if as_json:
+        told = Done(process.returncode, out, err).document("kill")
+        assert (told["error"]["kind"], told["applied"]) == ("interrupted", None)
+    assert below(snapshot.parent) == ["snap.json"]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", ["_write", "commit", "_rename", "_prove"])
 def test_a_signal_at_any_step_leaves_one_of_two_files(
