@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import bmux_forensics as bf
+from bmux_forensics.cli.app import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,6 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 VARYING = (
     (r"(?m)^(saved +).*$", r"\1<when>"),
     (r"\S*/backups/[0-9a-f]{32}/\S+?_([0-9a-f]{64})_\S+\.backup", r"<state>/\1.backup"),
+    (r"bmux-forensics undo [0-9a-f]{8,}", "bmux-forensics undo <id>"),
     (r"\S*/bmux/runtime/bmux-snapshot-v1\.json", "<data>/bmux-snapshot-v1.json"),
 )
 """What differs from machine to machine, and how it is told; all else is compared."""
@@ -96,6 +98,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "sample_snapshots", tmp_path / "sample_snapshots")
     shutil.copytree(ROOT / "demo", tmp_path / "demo")
+    shutil.copytree(ROOT / "tests" / "data" / "restore", tmp_path / "tests" / "data" / "restore")
     return tmp_path
 
 
@@ -117,6 +120,12 @@ def test_names_of_the_facade_in_the_readme_exist() -> None:
     names = set(re.findall(r"\bbf\.(\w+)", README))
     assert names
     assert names <= set(dir(bf))
+
+
+def test_every_verb_has_its_row() -> None:
+    section = README.split("## The verbs\n")[1].split("\n## ")[0]
+    told = re.findall(r"`([a-z]+)`", "".join(re.findall(r"(?m)^\| (`[^|]+) \|", section)))
+    assert sorted(told) == sorted(VERBS)
 
 
 def test_links_lead_to_files_of_the_checkout() -> None:
