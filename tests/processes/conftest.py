@@ -97,8 +97,9 @@ class Bmux:
                 part("panes", {"sessions": runtimes}, 2),
             )
         )
-        target.write_bytes(world.raw)
-        return target
+        new = target.with_name("new")
+        new.write_bytes(world.raw)
+        return new.replace(target)  # whole at once: somebody may be waiting for it
 
     @staticmethod
     def _pane(number: int, one: Any) -> dict[str, Any]:
