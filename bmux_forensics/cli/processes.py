@@ -62,7 +62,9 @@ def _put(scene: bf.ProcessScene, *, strays: bool) -> None:
 def _document(scene: bf.ProcessScene) -> dict[str, Any]:
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
-    servers = [{"pid": s.pid, "folder": path_text(s.folder), "reason": s.reason} for s in scene.servers]
+    servers = [
+        {"pid": s.pid, "folder": path_text(s.folder), "reason": s.reason} for s in scene.servers
+    ]
     return {
         "schema": SCHEMA,
         **failure(None),
