@@ -62,10 +62,6 @@ class RepairPlan:
         return forecast(self._tables_after, target=self.target)
 
     @cached_property
-    def _tables_after(self) -> Tables:
-        return self._tables if self.after is None else Tables([self.after])
-
-    @cached_property
     def after(self) -> Snapshot | None:
         """The snapshot as it will be, proven: read again, nothing is left to mend.
 
@@ -78,19 +74,24 @@ class RepairPlan:
         ProofError
             The plan did not do what it says; nothing is written.
         """
+        return None if self.changes.empty else self._tables_after.snapshots[0]
+
+    @cached_property
+    def _tables_after(self) -> Tables:
         if self.changes.empty:
-            return None
+            return self._tables
         raw = carry_out(self.snapshot, self.changes).raw
         changed = read_snapshot(raw, self.snapshot.name, saved_at=self.snapshot.saved_at)
         changed.require_envelope()
-        if not plan_repair(Tables([changed]), target=self.target).empty:
+        tables = Tables([changed])
+        if not plan_repair(tables, target=self.target).empty:
             raise ProofError(
                 self.snapshot.name,
                 "something is left to mend after the plan",
                 expected="nothing",
                 advice="this is a fault of bmux_forensics: please report it",
             )
-        return changed
+        return tables
 
     def deed(self) -> Deed:
         """Return what the journal says of it: ids, counts and hashes."""

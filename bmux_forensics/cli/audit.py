@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bmux_forensics as bf
-from bmux_forensics.cli.endings import REFUSALS, failure
+from bmux_forensics.cli.endings import REFUSALS, caught_by_others, failure
 from bmux_forensics.cli.findings import SEVERITIES, put_audit
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, say
@@ -87,6 +87,8 @@ def _opened(
         try:
             snapshot = bf.open_snapshot(path, size_limit=size_limit or None)
         except ForensicsError as error:
+            if caught_by_others() is not None:  # a signal, not a fault of the file
+                raise
             say(f"bmux-forensics: {error}")
             unread = unread or error
             continue

@@ -11,7 +11,7 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
-from bmux_forensics.cli.endings import Interrupted, failure
+from bmux_forensics.cli.endings import Interrupted, caught_by_others, failure
 from bmux_forensics.cli.findings import forecast_line, put_changes, put_text
 from bmux_forensics.cli.options import (
     EXPECT_SHA256,
@@ -167,6 +167,8 @@ def _one(file: Path, request: _Request) -> _Result:
         except WriteError as error:
             raise _untold([result], error) from error
     except ForensicsError as error:
+        if (came := caught_by_others()) is not None:  # a signal, not a fault of the file
+            return _Result(file, error=came)
         say(f"bmux-forensics: {error}")
         for note in getattr(error, "__notes__", ()):  # what became of earlier changes
             say(note)

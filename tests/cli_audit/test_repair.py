@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import bmux_forensics as bf
-from tests.actions.scenes import Trace, backups, below, environment, save
-from tests.cli.conftest import Run, Terminal
+from tests.actions.scenes import Trace, backups, below, environment, eventually, save
+from tests.cli.conftest import Done, Run, Start, Terminal
 from tests.worlds import SECRET
 
 from .conftest import CASES, NAMES, SAMPLE, Case, case_bytes
@@ -314,3 +314,26 @@ def test_a_live_server_is_not_edited_behind_its_back(cli: Run, tmp_path: Path) -
         assert "a bmux server owns it" in done.line
         assert cli("audit").code == 1  # looking is always allowed
     assert own.read_bytes() == case_bytes(BROKEN)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_signal_ends_the_batch_and_lets_go(as_json: bool, start: Start, case: Case) -> None:
+    first, held, last = case(BROKEN), case(OPT_IN), case("pgid-over-i32")
+    link = held.with_name("a-link.json")
+    link.symlink_to(held.name)
+    held.with_name(f"{held.name}.lock").write_text("pid=1\n")
+    extra = ["--json"] if as_json else []
+    process = start("repair", "--yes", "--lock-timeout", "600", first, link, last, *extra)
+    eventually(link.with_name(f"{link.name}.lock").exists)  # the other lock is waited for
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in err
+    assert bf.forecast(first)["server_starts"].all()
+    assert held.read_bytes() == case_bytes(OPT_IN)
+    assert last.read_bytes() == case_bytes("pgid-over-i32")
+    assert sorted(p.name for p in first.parent.glob("*.lock")) == [f"{held.name}.lock"]
+    if as_json:
+        told = Done(143, out, err).document("repair")
+        assert told["error"]["kind"] == "interrupted"
+        assert [r["applied"] for r in told["snapshots"]] == [True, None]
