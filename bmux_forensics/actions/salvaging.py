@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bmux_forensics.actions.door import is_own_snapshot
 from bmux_forensics.actions.opening import SIZE_LIMIT, STDIN, open_snapshot
-from bmux_forensics.errors import ProofError, UsageError
+from bmux_forensics.errors import ProofError, UsageError, path_text
 from bmux_forensics.snapshot import salvage as carving
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.snapshot.salvage import Salvage
@@ -94,7 +94,7 @@ def salvage(
     old = _to_replace(path, overwrite=overwrite)
     damaged = open_snapshot(source, size_limit=size_limit)
     result = preview_salvage(damaged)
-    snapshot = read_snapshot(result.raw, str(path))
+    snapshot = read_snapshot(result.raw, path_text(path))
     if snapshot.problems:
         raise ProofError(
             str(source),

@@ -238,3 +238,22 @@ def test_info_says_what_salvage_would_still_read(cli: Run, cut: Path, tmp_path: 
     seal = save(tmp_path / "seal.json", case_bytes("bad-checksum"))
     assert "salvage: bmux.sessions/session-manager: 4 rows" in cli("info", seal).out
     assert below(tmp_path) == ["cut.json", "seal.json", "torn.json"]
+
+
+def test_paths_that_are_no_text_are_spelled_by_every_verb(run: Run, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9\x1b[31m.json")
+    path, new = save(tmp_path / name, CUT), tmp_path / os.fsdecode(b"\xff.new")
+    requests = {
+        "audit": ["audit", path],
+        "repair": ["repair", "--yes", path],
+        "salvage": ["salvage", path, "-o", new, "--overwrite"],
+    }
+    for verb, arguments in requests.items():
+        done = run(*arguments, env={"LC_ALL": "C"})
+        assert (done.code, done.err) == (int(verb != "salvage"), "")
+        assert r"\xe9" in done.out or verb == "salvage"
+        assert all(line.replace("\t", "").isprintable() for line in done.out.splitlines())
+        told = run(*arguments, "--json").document(verb)
+        assert "caf" in str(told)
+    assert bf.open_snapshot(new).problems == ()
+    assert run("salvage", path, "-o", path, "--json").document("salvage")["exit_code"] == 2
