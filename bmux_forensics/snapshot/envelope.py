@@ -92,7 +92,7 @@ class Envelope:
                 where,
                 f"{self.checksum} in the file",
                 expected=f"the checksum of its sections, {self.computed_checksum}",
-                advice=RESTORE_HINT + ", or see what is left with `info`",
+                advice=RESTORE_HINT + ", or carve what is whole out of it with `salvage`",
             )
 
     def with_sections(self, sections: Sequence[Section]) -> Envelope:
