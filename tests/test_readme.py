@@ -21,6 +21,7 @@ VARYING = (
     (r"(?m)^(saved +).*$", r"\1<when>"),
     (r"\S*/backups/[0-9a-f]{32}/\S+?_([0-9a-f]{64})_\S+\.backup", r"<state>/\1.backup"),
     (r"bmux-forensics undo [0-9a-f]{8,}", "bmux-forensics undo <id>"),
+    (r"(?m)^(undone: \w+) [0-9a-f]{8,}$", r"\1 <id>"),
     (r"\S*/bmux/runtime/bmux-snapshot-v1\.json", "<data>/bmux-snapshot-v1.json"),
 )
 """What differs from machine to machine, and how it is told; all else is compared."""
