@@ -49,6 +49,7 @@ sample_before=$(sha256 "$SAMPLE")
 printf '\n$ cd %s\n' "$OUT"
 heading "A copy of what a real bmux server saved while five sessions were open"
 show cp -p "$SAMPLE" "$COPY"
+cp -p "$COPY" first.json
 
 heading "What is in it?"
 show bmux-forensics info "$COPY"
@@ -98,5 +99,18 @@ proven "the backup is the sample, byte for byte"
 [[ ! -e $COPY.lock ]] || fail "a lock is left"
 [[ $(sha256 "$SAMPLE") == "$sample_before" ]] || fail "the sample was changed"
 proven "no lock is left, and the sample itself is untouched"
+
+heading "Take it back, and have it again: an undo is a change like any other"
+show bmux-forensics undo --yes --snapshot "$COPY" 2>&1 | tee undo.txt
+again=$(sed -n 's/^to have it again: bmux-forensics undo //p' undo.txt)
+[[ -n $again ]] || fail "the undo named no id"
+cmp "$COPY" "$SAMPLE" || fail "after the undo the file is not the sample"
+[[ ! $COPY -nt first.json && ! $COPY -ot first.json ]] || fail "the undo did not bring back the time"
+proven "after the undo the file is the sample again, byte for byte, with the time it had"
+show bmux-forensics undo "$again" --yes --snapshot "$COPY"
+[[ $(sha256 "$COPY") == "$said_after" ]] || fail "after undoing the undo the file is another one"
+proven "after undoing the undo it is the killed one again"
+show bmux-forensics verify
+proven "the journal and every backup are whole"
 
 printf '\ndemo OK: session ops is gone from %s, as planned and proven\n' "$OUT/$COPY"
