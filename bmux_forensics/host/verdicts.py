@@ -88,6 +88,11 @@ RULES: Final = (
         "unknown", "age_unproven", "its leader is gone and whoever is left started after the save"
     ),
     Rule("recycled", "marker_missing", "its environment can be read and is not a bmux pane's"),
+    Rule(
+        "unknown",
+        "marker_weak",
+        "its environment has only a folder of bmux's, which any shell may export",
+    ),
     Rule("unknown", "claimed_twice", "more than one pane of the snapshot claims this number"),
     Rule(
         "confirmed",
@@ -101,6 +106,9 @@ RULES: Final = (
     ),
 )
 """Every verdict there is, in the order in which they are tried."""
+
+PANE_VARIABLES: Final = frozenset({"BMUX_RUNTIME_NAME", "BMUX_PANE"})
+"""What bmux gives to panes alone; its folder variables may stand in anybody's profile."""
 
 
 def judge_groups(
@@ -242,12 +250,18 @@ def _observed(
         "age_unproven": evidence["session_started_at"] > latest,
         "marker_missing": evidence["environ_readable"]
         & ~evidence["marker"].fillna("").astype(bool),
+        "marker_weak": evidence["environ_readable"] & ~evidence["marker"].fillna("").map(_is_pane),
         "claimed_twice": _claimed_twice(table),
         # A null is unequal to everything: it must not pass for a marker.
         "marker_found": evidence["marker"].notna() & (evidence["marker"] != ""),
         "otherwise": [True] * len(table),
     }
     return {name: _certain(fact) for name, fact in facts.items()}
+
+
+def _is_pane(marker: str) -> bool:
+    """Tell whether variables are a pane's own: every pane has its runtime's name at least."""
+    return not PANE_VARIABLES.isdisjoint(marker.split(","))
 
 
 def _certain(fact: Any) -> np.ndarray[Any, Any]:

@@ -70,6 +70,12 @@ def test_our_own_variables_are_no_sign_of_a_pane(nursery: Nursery, judge: Judge)
     assert judge([child.pid]).verdicts == ["recycled"]
 
 
+def test_a_folder_of_bmuxs_alone_proves_nothing(nursery: Nursery, judge: Judge) -> None:
+    """Anybody's profile may export it; a pane has its runtime's name at least."""
+    child = nursery.start(["sleep", "120"], bmux=False, env={"BMUX_DATA_DIR": "/srv/bmux"})
+    assert judge([child.pid]).verdicts == ["unknown"]
+
+
 def test_the_leader_speaks_for_its_group(nursery: Nursery, judge: Judge) -> None:
     """A child got the variables elsewhere; the group is no pane's."""
     source = (
