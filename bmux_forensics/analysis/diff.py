@@ -86,6 +86,9 @@ def _rows(tables: Tables, table: Table) -> Keyed:
     """Return the rows of a table by value; an id that does not parse stands as it is spelled."""
     lookup = tables.lookup(table.name)
     values = {name: lookup.column(name).to_pylist() for name in _compared(table)}
+    for text, identity in _read_twice(table):
+        ids = zip(values[text], values[identity], strict=True)
+        values[text] = [spelled if known is None else None for spelled, known in ids]
     for column in table.columns:
         if column.kind is Kind.JSON:
             values[column.name] = [_plain(text) for text in values[column.name]]
@@ -98,6 +101,13 @@ def _rows(tables: Tables, table: Table) -> Keyed:
         ({k: row[k] for k in table.key}, {k: v for k, v in row.items() if k not in table.key})
         for row in rows
     ]
+
+
+def _read_twice(table: Table) -> list[tuple[str, str]]:
+    """Return text columns that another column reads as an id: their spelling says nothing."""
+    ids = {(c.path, c.at): c.name for c in table.columns if c.kind is Kind.ID and not c.key_of}
+    texts = [c for c in table.columns if c.kind is Kind.TEXT and (c.path, c.at) in ids]
+    return [(column.name, ids[column.path, column.at]) for column in texts]
 
 
 def _compared(table: Table) -> list[str]:

@@ -131,6 +131,7 @@ def timeline(parts: Sequence[Facts], hosts: pd.DataFrame) -> pd.DataFrame:
         commands, or the number of panes, before and after; ``count`` Int64, how many
         panes an event is about. Empty, with the same columns, when there is nothing.
     """
+    parts = parts or [facts(Tables(()))]
     steps = Steps.of([part.moments for part in parts], hosts)
     frames = {
         name: steps.placed([getattr(part, name) for part in parts])

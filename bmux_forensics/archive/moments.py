@@ -41,7 +41,7 @@ def zone(name: str | tzinfo | None) -> tzinfo:
             distance = timedelta(hours=int(hours), minutes=int(minutes))
             return timezone(-distance if sign == "-" else distance)
         return ZoneInfo(name)
-    except (ValueError, OSError):  # no such file, a folder, no valid key or an offset of days
+    except (KeyError, ValueError, OSError):  # no such zone, a folder, or an offset of days
         raise UsageError(
             "time zone", f"{name!r}", expected="a name like Europe/Berlin or an offset like +02:00"
         ) from None

@@ -21,7 +21,7 @@ from bmux_forensics.cli.archives import (
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, QUIET, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put_json, put_rows, say
-from bmux_forensics.errors import UsageError
+from bmux_forensics.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
