@@ -20,6 +20,7 @@ from bmux_forensics._version import __version__
 
 if TYPE_CHECKING:
     from bmux_forensics.actions.auditing import audit, forecast, orphans, session_status
+    from bmux_forensics.actions.comparing import diff
     from bmux_forensics.actions.door import Passage
     from bmux_forensics.actions.history import history
     from bmux_forensics.actions.kill import (
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
     from bmux_forensics.actions.verifying import verify
     from bmux_forensics.analysis.rules.book import RULES, explain
+    from bmux_forensics.archive.asking import find, timeline
+    from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
     from bmux_forensics.snapshot.document import Snapshot, read_snapshot
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "actions.auditing": ("audit", "forecast", "orphans", "session_status"),
+    "actions.comparing": ("diff",),
     "actions.door": ("Passage",),
     "actions.history": ("history",),
     "actions.kill": (
@@ -87,6 +91,8 @@ _HOMES: Final = {
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
     "actions.verifying": ("verify",),
     "analysis.rules.book": ("RULES", "explain"),
+    "archive.asking": ("find", "timeline"),
+    "archive.loading": ("Archive", "load_archive"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
     "snapshot.document": ("Snapshot", "read_snapshot"),
@@ -101,6 +107,7 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 __all__ = [
     "RULES",
     "TABLES",
+    "Archive",
     "BmuxPaths",
     "ForensicsError",
     "KillOutcome",
@@ -124,7 +131,9 @@ __all__ = [
     "apply_undo",
     "audit",
     "backups",
+    "diff",
     "explain",
+    "find",
     "find_paths",
     "forecast",
     "has_own_snapshot",
@@ -132,6 +141,7 @@ __all__ = [
     "inspect_lock",
     "is_beyond_reading",
     "kill",
+    "load_archive",
     "load_tables",
     "open_snapshot",
     "orphans",
@@ -150,6 +160,7 @@ __all__ = [
     "salvage",
     "session_status",
     "summarize",
+    "timeline",
     "undo",
     "unlock",
     "verify",

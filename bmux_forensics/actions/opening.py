@@ -93,10 +93,7 @@ def open_snapshot(
     if str(path) == STDIN:
         raw = _limited(sys.stdin.buffer, "standard input", size_limit)
         return read_snapshot(_decompressed(raw, "standard input", size_limit), STDIN)
-    paths = find_paths()
-    target = paths.snapshot if path is None else Path(path)
-    if path is None and not has_own_snapshot():
-        raise no_bmux_here(paths)
+    target = own_snapshot_path() if path is None else Path(path)
     raw, identity = read_regular(target, limit=size_limit)
     return snapshot_of(_decompressed(raw, str(target), size_limit), target, identity)
 
@@ -117,6 +114,20 @@ def open_for_change(path: Path) -> tuple[Snapshot, FileIdentity]:
             str(path), "a compressed copy", expected="a snapshot", advice="decompress it first"
         )
     return snapshot_of(raw, path, identity), identity
+
+
+def own_snapshot_path() -> Path:
+    """Return where bmux's own snapshot is.
+
+    Raises
+    ------
+    FileMissingError
+        Nothing is there.
+    """
+    paths = find_paths()
+    if not has_own_snapshot():
+        raise no_bmux_here(paths)
+    return paths.snapshot
 
 
 def has_own_snapshot() -> bool:

@@ -1,0 +1,95 @@
+"""Questions about all snapshots of an archive together."""
+
+from __future__ import annotations
+
+import os
+from datetime import tzinfo
+
+import pandas as pd
+
+from bmux_forensics.analysis import timeline as telling
+from bmux_forensics.analysis.search import Search, gathered
+from bmux_forensics.archive.loading import Archive, load_archive
+
+Source = str | os.PathLike[str] | Archive
+"""A path, as in `load_archive`, or an archive that is there already."""
+
+
+def archive_of(
+    sources: tuple[Source, ...], *, tz: str | tzinfo | None, host_pattern: str | None
+) -> Archive:
+    """Return the archive that is the only source, or that some paths make."""
+    if len(sources) == 1 and isinstance(sources[0], Archive):
+        return sources[0]
+    paths = [source for source in sources if not isinstance(source, Archive)]
+    return load_archive(*paths, tz=tz, host_pattern=host_pattern)
+
+
+def timeline(
+    *sources: Source, tz: str | tzinfo | None = None, host_pattern: str | None = None
+) -> pd.DataFrame:
+    """Tell what happened to sessions and contexts, from one snapshot to the next.
+
+    Parameters
+    ----------
+    *sources : path-like or Archive
+        Paths, as in `load_archive`, or one archive; bmux's own snapshot without any.
+    tz, host_pattern
+        As in `load_archive`. Without a pattern all files are one history.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.timeline.timeline`: one row an event.
+
+    Examples
+    --------
+    >>> events = timeline("sample_snapshots/alpha4-day")
+    >>> events.loc[events["event"] == "vanished", "name"].tolist()
+    ['ops']
+    """
+    archive = archive_of(sources, tz=tz, host_pattern=host_pattern)
+    parts = list(archive.ask(telling.facts))
+    return telling.timeline(parts, archive.status)
+
+
+def find(
+    text: str,
+    *sources: Source,
+    what: str | None = None,
+    tz: str | tzinfo | None = None,
+    host_pattern: str | None = None,
+) -> pd.DataFrame:
+    """Say which snapshots speak of something, and when it was there first and last.
+
+    Parameters
+    ----------
+    text : str
+        What to look for: anywhere in a text, in any letter case; an id by its beginning.
+    *sources : path-like or Archive
+        Paths, as in `load_archive`, or one archive; bmux's own snapshot without any.
+    what : str, optional
+        Look only in this: session, context, pane, command, folder, client, workspace.
+    tz, host_pattern
+        As in `load_archive`.
+
+    Returns
+    -------
+    DataFrame
+        As `bmux_forensics.analysis.search.gathered`: one row a thing that was found.
+
+    Raises
+    ------
+    UsageError
+        The text is empty, or `what` is none of these.
+
+    Examples
+    --------
+    >>> found = find("ops", "sample_snapshots/alpha4-day", what="session")
+    >>> found[["name", "count"]].values.tolist()
+    [['ops', 1]]
+    """
+    search = Search(text, what)
+    archive = archive_of(sources, tz=tz, host_pattern=host_pattern)
+    parts = list(archive.ask(search))
+    return gathered(parts, archive.status)

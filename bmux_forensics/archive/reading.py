@@ -1,0 +1,110 @@
+"""One chunk of files: opened, judged, and given to whatever is asked of them.
+
+This is what a worker process does. Nothing that a file holds stops the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from bmux_forensics.actions.opening import open_snapshot
+from bmux_forensics.archive.finding import Found
+from bmux_forensics.errors import ForensicsError, printable
+from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.tables.build import Tables
+
+T = TypeVar("T")
+
+
+class Status(StrEnum):
+    """What became of a file."""
+
+    LOADED = "loaded"
+    """All of it is in the tables."""
+    DAMAGED = "damaged"
+    """Something in it is not as bmux writes it; what can be read is in the tables."""
+    UNREADABLE = "unreadable"
+    """No bytes could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """What became of one file: a row of the status table."""
+
+    file: Found
+    status: Status
+    reason: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+    @property
+    def in_tables(self) -> bool:
+        """Whether the file may have rows."""
+        return self.sha256 is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone(Generic[T]):
+    """A chunk that was worked on: a row a file, and the answer to what was asked."""
+
+    files: tuple[FileStatus, ...]
+    value: T | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork(Generic[T]):
+    """Open the files of a chunk and ask something of their tables.
+
+    Parameters
+    ----------
+    ask : callable or None
+        Asked of the tables of the files that could be read; None asks nothing.
+    show_env : bool
+        Show the values of environment variables instead of a mask.
+    size_limit : int or None
+        Refuse larger snapshots, decompressed.
+    """
+
+    ask: Callable[[Tables], T] | None
+    show_env: bool = False
+    size_limit: int | None = None
+
+    def __call__(self, files: tuple[Found, ...]) -> ChunkDone[T]:
+        """Do it."""
+        done = [_opened(file, self.size_limit) for file in files]
+        snapshots = [snapshot for snapshot, _ in done if snapshot is not None]
+        value = self.ask(Tables(snapshots, show_env=self.show_env)) if self.ask else None
+        return ChunkDone(tuple(status for _, status in done), value)
+
+
+def lost(files: tuple[Found, ...]) -> ChunkDone[Any]:
+    """Return what is known of a chunk whose worker process was ended, whenever it was tried."""
+    reason = "the process that read it was ended; out of memory, perhaps"
+    return ChunkDone(tuple(FileStatus(f, Status.UNREADABLE, reason) for f in files), None)
+
+
+def _opened(file: Found, size_limit: int | None) -> tuple[Snapshot | None, FileStatus]:
+    if file.problem:
+        return None, FileStatus(file, Status.UNREADABLE, file.problem)
+    try:
+        snapshot = open_snapshot(file.path, size_limit=size_limit)
+    except ForensicsError as error:
+        return None, FileStatus(file, Status.UNREADABLE, _reason(error, file))
+    except MemoryError:
+        return None, FileStatus(file, Status.UNREADABLE, "more than memory holds")
+    snapshot = replace(snapshot, name=file.name, saved_at=file.captured_at)
+    problems = snapshot.problems
+    status = Status.DAMAGED if problems else Status.LOADED
+    reason = _reason(problems[0], file) if problems else None
+    return snapshot, FileStatus(file, status, reason, len(snapshot.raw), snapshot.sha256)
+
+
+def _reason(error: ForensicsError, file: Found) -> str:
+    """Return what is wrong without the path, which has a column of its own."""
+    text = str(error)
+    for path in (file.name, file.path):
+        text = text.removeprefix(printable(path))
+    return text.lstrip(":, ")

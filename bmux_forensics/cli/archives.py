@@ -1,0 +1,148 @@
+"""What the verbs that read many snapshots share: options, progress, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+import bmux_forensics as bf
+from bmux_forensics.cli.options import FORMATS, Decorator
+from bmux_forensics.cli.output import emit, say
+from bmux_forensics.errors import (
+    EvidenceError,
+    FileMissingError,
+    FileUnreadableError,
+    ForensicsError,
+    PartlyDoneError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TOLD: Final = 5  # bad files that get a line; the others are counted
+_CLEAR: Final = "\r\x1b[K"
+
+_ARCHIVE_OPTIONS: Final = (
+    click.option(
+        "--tz",
+        metavar="ZONE",
+        help="The zone of moments in file names without Z: a name or an offset; else UTC.",
+    ),
+    click.option(
+        "--host",
+        "host_pattern",
+        metavar="PATTERN",
+        help="Where a path names the host, like 'backups/{host}/'; hosts are told apart.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Worker processes; by default one a processor where it pays.",
+    ),
+)
+_OUTPUT_OPTIONS: Final = (
+    click.option("--format", "form", type=click.Choice(FORMATS), help="How to print the table."),
+    click.option(
+        "-o", "--output", type=click.Path(readable=False, path_type=Path), help="A new file."
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace the output file."),
+)
+
+
+def _all(options: tuple[Decorator, ...]) -> Decorator:
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+ARCHIVE: Final = _all(_ARCHIVE_OPTIONS)
+"""The options of a verb that reads an archive."""
+OUTPUT: Final = _all(_OUTPUT_OPTIONS)
+"""The options of a verb that prints one table."""
+
+
+def check_output(verb: str, form: str | None, output: Path | None, *, as_json: bool) -> None:
+    """Refuse ways to print that exclude each other."""
+    if as_json and (form or output):
+        raise UsageError(verb, "--json with --format or -o", expected="one of them")
+    if form == "parquet" and output is None:
+        raise UsageError("--format parquet", "no file to write to", advice="add -o FILE")
+
+
+def check_target(output: Path | None, sources: list[Path]) -> None:
+    """Refuse to write over what is read."""
+    if output and output.exists() and any(p.exists() and output.samefile(p) for p in sources):
+        raise UsageError(str(output), "a snapshot that is read", expected="another file")
+
+
+def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
+    """Return how to show progress: on a terminal's standard error, and nowhere else."""
+    if quiet or not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        emit(_CLEAR + (f"{done} of {total} files" if done < total else ""), err=True)
+
+    return show
+
+
+def ending(archive: bf.Archive) -> ForensicsError | None:
+    """Return what the files that were not loaded whole make of the run, after telling of them.
+
+    Nothing readable at all is a refusal; a few bad files among good ones leave it partly done.
+    """
+    counts, status = archive.counts, archive.status
+    bad = status[status["status"] != "loaded"]
+    if not counts["files"]:
+        return FileMissingError("archive", "no snapshots there", expected="files like *.json")
+    if not len(bad):
+        return None
+    errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
+    if counts["loaded"] + counts["damaged"] == 0:
+        return _together(errors, len(bad))
+    for error in errors:
+        say(f"bmux-forensics: {error}")
+    if len(bad) > _TOLD:
+        say(f"bmux-forensics: and {len(bad) - _TOLD} more files that are not whole")
+    found = f"{counts['damaged']} damaged, {counts['unreadable']} unreadable"
+    return PartlyDoneError("archive", found, expected=f"{counts['files']} sound files")
+
+
+def _error(row: Any) -> EvidenceError:
+    missing = row.reason.startswith("no ") and row.status == "unreadable"
+    return (FileMissingError if missing else FileUnreadableError)(row.path, row.reason)
+
+
+def _together(errors: list[EvidenceError], count: int) -> EvidenceError:
+    first = errors[0]
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return type(first)(first.where, first.found + more)
+
+
+def not_loaded(archive: bf.Archive) -> list[dict[str, Any]]:
+    """Return the files that are not in the tables whole, ready for JSON."""
+    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
+
+    status = archive.status
+    return records(status.loc[status["status"] != "loaded", ["path", "status", "reason"]])
+
+
+def moments(frame: pd.DataFrame, column: str) -> list[str]:
+    """Return moments as a person reads them: local time with its offset."""
+    found = frame[column].dt.to_pydatetime() if len(frame) else ()
+    return [_local(moment) for moment in found]
+
+
+def _local(moment: datetime) -> str:
+    missing = moment != moment  # noqa: PLR0124 - how a moment says that it is none
+    return "" if missing else moment.astimezone().isoformat(sep=" ", timespec="seconds")
