@@ -9,8 +9,8 @@ import pandas as pd
 from bmux_forensics.analysis.plans import edits_of
 from bmux_forensics.analysis.reshaping import (
     ENVELOPE,
-    dropped,
     exact_tree,
+    lost,
     reseals,
     reshaped,
     with_copies,
@@ -53,7 +53,7 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     edits = with_copies(snapshot, edits)
     named = {reading.position for name in rewrite if (reading := snapshot.reading(name))}
     edited = []
-    for position in sorted((named | edits.keys()) - dropped(of_envelope)):
+    for position in sorted((named | edits.keys()) - lost(of_envelope)):
         reading = snapshot.readings[position]
         tree = exact_tree(reading, edits.get(position, ()))
         reading.require_distinct_ids()

@@ -115,6 +115,11 @@ def dropped(edits: Sequence[Edit]) -> set[int]:
     return {_position(e) for e in edits if e.action == DELETE}
 
 
+def lost(edits: Sequence[Edit]) -> set[int]:
+    """Return the positions of the sections that go for good: those that move are not among them."""
+    return dropped(edits) - {_copied(e) for e in edits if e.action == INSERT}
+
+
 def reshaped(snapshot: Snapshot, edited: Sequence[Reading], edits: Sequence[Edit]) -> Snapshot:
     """Return the snapshot with some sections edited, and its envelope too.
 

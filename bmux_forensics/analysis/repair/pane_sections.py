@@ -47,7 +47,7 @@ def pane_changes(snapshot: Snapshot, wanted: Collection[str], target: str) -> It
         The server.
     """
     panes, older = snapshot.reading("panes"), snapshot.reading("older_panes")
-    known = sessions_of(snapshot)
+    known = _known_sessions(snapshot, wanted)
     rows = _sorted(panes, known, wanted)
     if _PANE_RULES & set(wanted):
         yield from _mended(rows, wanted)
@@ -55,9 +55,33 @@ def pane_changes(snapshot: Snapshot, wanted: Collection[str], target: str) -> It
     if older is not None and LEGACY in wanted and single and _movable(older, target, known):
         if panes is None:
             yield _renamed(older)
+            if target == "alpha1":
+                yield from _behind_the_sessions(snapshot, older)
             yield from _for_legacy(_mended(_sorted(older, known, wanted), wanted))
         elif not version_refused(panes, target) and other_refusal(panes, target, known) is None:
             yield from _moved(panes, older, rows, _sorted(older, known, wanted), wanted)
+
+
+def _known_sessions(snapshot: Snapshot, wanted: Collection[str]) -> frozenset[str] | None:
+    """Return the sessions that rows may belong to; None where more than one section lists some.
+
+    Whose a row is can be told only once one of those sections is gone.
+    """
+    lists = [r for r in snapshot.readings if r.spec is not None and r.spec.name == "sessions"]
+    if len(lists) > 1 and "duplicate-section" not in wanted:
+        return None
+    return sessions_of(snapshot)
+
+
+def _behind_the_sessions(snapshot: Snapshot, older: Reading) -> Iterator[Change]:
+    """Yield the move of a section that alpha.1 would meet before the sessions it speaks of."""
+    sessions = snapshot.reading("sessions")
+    if sessions is None or older.position > sessions.position:
+        return
+    place, key = f"/sections/{older.position}", older.section.id
+    yield Change(ENVELOPE, "sections", key, None, "delete", place, (LEGACY,))
+    source = copy_of(ENVELOPE, place)
+    yield Change(ENVELOPE, "sections", key, None, "insert", "/sections/-", (LEGACY,), source)
 
 
 def _sorted(

@@ -18,9 +18,10 @@ from bmux_forensics.analysis.repair.small_sections import (
     finding_changes,
     may_be_sealed,
 )
+from bmux_forensics.analysis.restore.forecast import START
 from bmux_forensics.analysis.rules.book import RULES, rule_of
 from bmux_forensics.analysis.rules.model import FixClass
-from bmux_forensics.errors import UsageError
+from bmux_forensics.errors import EvidenceError, UsageError
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
 
@@ -84,8 +85,29 @@ def plan_repair(
         sealed = snapshot.name not in unsealed
         if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted, target)):
             # One change may mend what several findings name.
-            rows += _rows(tables, code, list(_changes(snapshot, found, wanted, target)))
+            planned = _rows(tables, code, list(_changes(snapshot, found, wanted, target)))
+            if planned and not _is_worse(snapshot, frame_of(tables, planned), target):
+                rows += planned
     return frame_of(tables, rows)
+
+
+def _is_worse(snapshot: Snapshot, plan: pd.DataFrame, target: str) -> bool:
+    """Tell whether a server would bring less back after a plan than before it.
+
+    Each mend is sound by itself; where faults that are left alone meet them, the whole may
+    not be. Such a plan is no repair.
+    """
+    try:
+        changed = carry_out(snapshot, plan)
+    except EvidenceError:
+        return False  # told when it is to be carried out
+    before, after = START[target](snapshot), START[target](changed)
+    return (
+        (before.starts and not after.starts)
+        or (after.blocked and not before.blocked)
+        or not set(before.sessions) <= set(after.sessions)
+        or sum(after.panes.values()) < sum(before.panes.values())
+    )
 
 
 def wanted_rules(target: str, named: Collection[str], *, all_fixable: bool) -> frozenset[str]:

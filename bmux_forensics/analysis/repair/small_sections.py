@@ -12,6 +12,7 @@ from bmux_forensics.analysis.repair.changes import NOTHING, Change, copy_of
 from bmux_forensics.analysis.rules.book import BY_ID
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.snapshot.edits import resolve
+from bmux_forensics.snapshot.identifiers import canonical_id
 
 Finding = Mapping[str, Any]
 """A row of the findings, by column; nulls are None."""
@@ -93,9 +94,12 @@ def _workspace(snapshot: Snapshot, finding: Finding) -> Iterator[Change]:
     rows = reading.tree if reading else []
     name = resolve(rows, finding["json_pointer"])
     stem = "workspace" if BLANK.fullmatch(name) else name
-    # The whole id can be taken by nobody but a row of the same id, and that one goes.
+    # The whole id can be taken by nobody but a row of the same id, and that one goes. Its start
+    # will not do where another row's id starts alike: that row may be given a name as well.
     taken = {row["name"] for row in rows}
-    endings = (finding["key"][:8], finding["key"])
+    start = finding["key"][:8]
+    alike = sum((canonical_id(row["id"]) or "").startswith(start) for row in rows)
+    endings = (start, finding["key"]) if alike == 1 else (finding["key"],)
     new = next((n for n in (f"{stem}-{e}" for e in endings) if n not in taken), None)
     yield _change(snapshot, finding, "set", new=new or f"{stem}-{finding['key']}-again")
 
