@@ -22,6 +22,7 @@ from bmux_forensics.cli.options import (
     SCHEMA,
     SNAPSHOT,
     YES,
+    Seconds,
     nothing_here,
 )
 from bmux_forensics.cli.output import put, put_json, put_rows, say
@@ -103,7 +104,7 @@ def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=0.5,
     show_default=True,
     metavar="S",

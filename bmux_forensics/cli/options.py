@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -41,10 +42,25 @@ EXPECT_SHA256: Final[Decorator] = click.option(
 QUIET: Final[Decorator] = click.option(
     "-q", "--quiet", is_flag=True, help="No notes on standard error, only errors."
 )
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds: not negative, and one that passes."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is no finite number; nan is neither below nor above any bound."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
 YES: Final[Decorator] = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 LOCK_TIMEOUT: Final[Decorator] = click.option(
     "--lock-timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=3.0,
     show_default=True,
     metavar="S",

@@ -20,7 +20,7 @@ LARGEST = 4096
 """Bytes of a marker that are looked at; a longer one is nobody's we know."""
 
 _MOST_LINKS = 40  # as many as the kernel follows
-_PID = re.compile(rb"pid=([0-9]{1,10})\n")
+_PID = re.compile(rb"pid=([1-9][0-9]{0,9})\n")
 _OURS = b"by=bmux-forensics\n"
 _FIELDS = ("start", "boot", "pidns", "host", "machine", "token")
 _LINE = re.compile(r"(" + "|".join(_FIELDS) + r")=([^\n]*)")

@@ -354,6 +354,8 @@ def test_a_selector_that_starts_with_a_dash(cli: Run, snapshot: Path) -> None:
         (["twin"], "2 sessions for the selector 'twin'"),
         (["--frobnicate"], "--frobnicate"),
         (["a", "--lock-timeout", "-1"], "--lock-timeout"),
+        (["a", "--lock-timeout", "nan"], "--lock-timeout"),
+        (["a", "--grace", "inf"], "--grace"),
         (["a", "--expect-sha256", "abc"], "64 hex digits"),
         (["alpha"], "--yes"),
     ],

@@ -192,6 +192,7 @@ def test_a_bare_living_number_needs_force(snapshot: Path) -> None:
         (b"", "empty"),
         (b"pid=12", "strange"),
         (b"pid=x\n", "strange"),
+        (b"pid=0\n", "strange"),
         (b"pid=99999999999\n", "strange"),
         (b"pid=1\nby=somebody\n", "strange"),
         (b"pid=1\n" + b"x" * 10_000, "strange"),
