@@ -305,7 +305,7 @@ def _show(plan: bf.KillPlan, *, err: bool = False) -> None:
     shown = changes[~changes["contained"]]
     rows = [[row[name] for name in _SHOWN] for row in records(shown)]
     title = f"What killing {len(plan.session_ids)} session(s) does"
-    put_rows(_SHOWN, rows, title=title, err=err)
+    put_rows(_SHOWN, rows, title=title, err=err, short_ids=True)
     inside = len(changes) - len(shown)
     if inside:
         say(f"and {inside} rows that stand inside these")

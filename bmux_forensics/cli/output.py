@@ -28,6 +28,7 @@ _UNSEEN: Final = re.compile(
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
+_UUID: Final = re.compile("([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FORMULA: Final = ("=", "+", "-", "@")
 _NARROWEST_COLUMN: Final = 9
 _NARROWEST: Final = 60  # below this, an id would be cut into pieces beside any other column
@@ -105,6 +106,7 @@ def put_rows(
     *,
     title: str = "",
     err: bool = False,
+    short_ids: bool = False,
 ) -> None:
     """Show rows: a table on a terminal, lines with tabs in a pipe.
 
@@ -118,10 +120,12 @@ def put_rows(
         What stands above a table on a terminal.
     err : bool
         Write to standard error.
+    short_ids : bool
+        In a table, show ids by their first eight digits; a pipe gets them whole.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     if on_terminal(err=err):
-        text = _table(columns, cells, title, err=err)
+        text = _table(columns, cells, title, err=err, short_ids=short_ids)
     else:
         text = "".join("\t".join(row) + "\n" for row in ([*columns], *cells))
     emit(text, err=err)
@@ -131,7 +135,9 @@ def _cell(value: object) -> str:
     return "" if value is None else printable(str(value))
 
 
-def _table(columns: Sequence[str], rows: list[list[str]], title: str, *, err: bool) -> str:
+def _table(
+    columns: Sequence[str], rows: list[list[str]], title: str, *, err: bool, short_ids: bool
+) -> str:
     from rich.table import Table  # noqa: PLC0415 - a pipe needs no rich, and it costs time
     from rich.text import Text  # noqa: PLC0415 - as above
 
@@ -142,7 +148,7 @@ def _table(columns: Sequence[str], rows: list[list[str]], title: str, *, err: bo
     for name in columns:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_UUID.sub(r"\1…", c) if short_ids else c) for c in row))
     with console.capture() as shown:
         console.print(table)
     return shown.get()
