@@ -102,7 +102,9 @@ def wait_for_its_eyes(bmux: Bmux, child: subprocess.Popen[bytes]) -> None:
 
 
 def observed(bmux: Bmux) -> list[list[str]]:
-    return [line.split() for line in (bmux.folder / "log").read_text().splitlines()]
+    """What the process saw at each signal, by signal: one may interrupt the other's handler."""
+    lines = [line.split() for line in (bmux.folder / "log").read_text().splitlines()]
+    return sorted(lines, key=lambda line: int(line[0]))
 
 
 def test_processes_end_after_the_change_and_after_the_lock(bmux: Bmux) -> None:
