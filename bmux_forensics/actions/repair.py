@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -165,7 +165,7 @@ def preview_repair(
     snapshot, _ = open_for_change(file)
     require_bytes(snapshot, expect_sha256)
     plan = plan_of_repair(snapshot, target=target, rules=rules, all_fixable=all_fixable)
-    return RepairPlan(plan.snapshot, target, plan.changes, file, _tables=plan._tables)  # noqa: SLF001 - the same class
+    return replace(plan, path=file)
 
 
 def apply_repair(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.completion import complete_session
 from bmux_forensics.cli.endings import REFUSALS, caught_by_others, failure
 from bmux_forensics.cli.options import (
+    ASSUME_NO_SERVER,
+    DRY_RUN,
+    EXPECT_SHA256,
     JSON,
     LOCK_TIMEOUT,
     QUIET,
@@ -79,24 +81,15 @@ class _Kill(click.Command):
             raise click.UsageError(f"{error.format_message().rstrip('.')}; {hint}", ctx) from None
 
 
-def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    del ctx, param
-    if value is not None and not re.fullmatch("[0-9a-fA-F]{64}", value):
-        raise click.BadParameter("a SHA-256 has 64 hex digits")
-    return value
-
-
 @click.command(name="kill", cls=_Kill)
 @click.argument("selectors", nargs=-1, metavar="SELECTOR...", shell_complete=complete_session)
 @click.option("--all", "all_sessions", is_flag=True, help="Kill every session.")
 @SNAPSHOT
-@click.option("-n", "--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@DRY_RUN
 @YES
 @JSON
 @click.option("--scrub", is_flag=True, help="Also clean the references that bmux leaves dangling.")
-@click.option(
-    "--expect-sha256", metavar="HEX", callback=_is_sha256, help="Refuse any other bytes than these."
-)
+@EXPECT_SHA256
 @click.option(
     "--signal/--no-signal",
     default=None,
@@ -116,9 +109,7 @@ def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--include-plausible", is_flag=True, help="Also end groups whose environment can't be read."
 )
 @click.option("--include-strays", is_flag=True, help="Also end what strayed from these sessions.")
-@click.option(
-    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
-)
+@ASSUME_NO_SERVER
 @click.option(
     "--resume", is_flag=True, help="End the processes of a kill that was cut short; no selectors."
 )

@@ -57,6 +57,12 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+ASSUME_NO_SERVER: Final[Decorator] = click.option(
+    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
+)
+DRY_RUN: Final[Decorator] = click.option(
+    "-n", "--dry-run", is_flag=True, help="Show the plan and change nothing."
+)
 YES: Final[Decorator] = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 LOCK_TIMEOUT: Final[Decorator] = click.option(
     "--lock-timeout",

@@ -14,6 +14,8 @@ from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.endings import Interrupted, caught_by_others, failure
 from bmux_forensics.cli.findings import forecast_line, put_changes, put_text
 from bmux_forensics.cli.options import (
+    ASSUME_NO_SERVER,
+    DRY_RUN,
     EXPECT_SHA256,
     JSON,
     LOCK_TIMEOUT,
@@ -82,14 +84,12 @@ class _Result:
     show_default=True,
     help="The bmux server to mend for.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@DRY_RUN
 @YES
 @JSON
 @EXPECT_SHA256
 @LOCK_TIMEOUT
-@click.option(
-    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
-)
+@ASSUME_NO_SERVER
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     paths: tuple[str, ...],

@@ -11,7 +11,15 @@ import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.history import local_time
-from bmux_forensics.cli.options import JSON, LOCK_TIMEOUT, QUIET, SCHEMA, SNAPSHOT, YES
+from bmux_forensics.cli.options import (
+    ASSUME_NO_SERVER,
+    JSON,
+    LOCK_TIMEOUT,
+    QUIET,
+    SCHEMA,
+    SNAPSHOT,
+    YES,
+)
 from bmux_forensics.cli.output import put, put_json, say
 from bmux_forensics.errors import ConfirmationNeededError, DeclinedError, path_text
 
@@ -36,9 +44,7 @@ _WAYS = {
 @YES
 @JSON
 @LOCK_TIMEOUT
-@click.option(
-    "--assume-no-server", is_flag=True, help="Go ahead where a server can't be ruled out."
-)
+@ASSUME_NO_SERVER
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     change: str,
