@@ -12,8 +12,8 @@ from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, requ
 from bmux_forensics.actions.kill_plan import KillPlan, Reach, bound_to, plan_of_kill
 from bmux_forensics.actions.opening import (
     has_own_snapshot,
-    no_bmux_here,
     open_for_change,
+    own_snapshot_path,
 )
 from bmux_forensics.errors import (
     ChecksumMismatchError,
@@ -196,9 +196,7 @@ def preview_kill(  # noqa: PLR0913 - each is a word of the request
     ForensicsError
         As `plan_of_kill` and `bmux_forensics.actions.opening.open_for_change`.
     """
-    if path is None and not has_own_snapshot():
-        raise no_bmux_here(find_paths())
-    target = Path(path) if path is not None else find_paths().snapshot
+    target = Path(path) if path is not None else own_snapshot_path()
     snapshot, _ = open_for_change(target)
     require_bytes(snapshot, expect_sha256)
     plan = plan_of_kill(snapshot, selectors, all_sessions=all_sessions, scrub=scrub)

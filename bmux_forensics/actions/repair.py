@@ -11,13 +11,12 @@ import pandas as pd
 
 from bmux_forensics.actions.custody import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
-from bmux_forensics.actions.opening import has_own_snapshot, no_bmux_here, open_for_change
+from bmux_forensics.actions.opening import open_for_change, own_snapshot_path
 from bmux_forensics.analysis.audit.run import audit
 from bmux_forensics.analysis.encoding import carry_out
 from bmux_forensics.analysis.repair.plan import plan_repair
 from bmux_forensics.analysis.restore.forecast import forecast
 from bmux_forensics.errors import ProofError
-from bmux_forensics.host.paths import find_paths
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
 
@@ -251,6 +250,4 @@ def repair(  # noqa: PLR0913 - each is a word of the request
 
 
 def _file(path: str | Path | None) -> Path:
-    if path is None and not has_own_snapshot():
-        raise no_bmux_here(find_paths())
-    return Path(path) if path is not None else find_paths().snapshot
+    return Path(path) if path is not None else own_snapshot_path()
