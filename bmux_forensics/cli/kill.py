@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.completion import complete_session
-from bmux_forensics.cli.endings import REFUSALS, caught_by_others, failure
+from bmux_forensics.cli.endings import REFUSALS, caught_by_others
+from bmux_forensics.cli.kill_report import Request, Result, document, report, show, tell
 from bmux_forensics.cli.options import (
     ASSUME_NO_SERVER,
     DRY_RUN,
@@ -21,21 +19,13 @@ from bmux_forensics.cli.options import (
     JSON,
     LOCK_TIMEOUT,
     QUIET,
-    SCHEMA,
     SNAPSHOT,
     YES,
     Seconds,
-    nothing_here,
 )
-from bmux_forensics.cli.output import put, put_json, put_rows, say
+from bmux_forensics.cli.output import put_json
 from bmux_forensics.cli.process_rows import (
-    groups_of,
-    other_groups,
-    planned,
     resume_kills,
-    show_ending,
-    survival,
-    tell_processes,
 )
 from bmux_forensics.errors import (
     ConfirmationNeededError,
@@ -45,27 +35,7 @@ from bmux_forensics.errors import (
     NoSuchSessionError,
     PartlyDoneError,
     WriteError,
-    path_text,
 )
-
-_SHOWN = ("action", "table", "key", "column", "cause")
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What the command line asks for."""
-
-    path: Path | None
-    selectors: tuple[str, ...]
-    all_sessions: bool
-    scrub: bool
-    expect_sha256: str | None
-    lock_timeout: float
-    dry_run: bool
-    yes: bool
-    quiet: bool
-    assume_no_server: bool
-    reach: bf.Reach
 
 
 class _Kill(click.Command):
@@ -155,7 +125,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         )
     if bool(selectors) == all_sessions:
         raise click.UsageError("Name sessions, or give --all (and not both).")
-    request = _Request(
+    request = Request(
         snapshot,
         selectors,
         all_sessions,
@@ -171,21 +141,21 @@ def command(  # noqa: PLR0913 - one parameter an option
     return _run(request, as_json=as_json)
 
 
-def _run(request: _Request, *, as_json: bool) -> int:
+def _run(request: Request, *, as_json: bool) -> int:
     try:
         result = _carry_out(request, silent=as_json)
     except REFUSALS as error:
         if as_json:
-            put_json(_document(request, _Result(), error))
+            put_json(document(request, Result(), error))
         if not isinstance(error, ForensicsError) or caught_by_others():
             raise
-        _report(request, error)
+        report(request, error)
         return error.exit_code
     try:
         if as_json:
-            put_json(_document(request, result, result.failure))
+            put_json(document(request, result, result.failure))
         else:
-            _tell(request, result)
+            tell(request, result)
     except WriteError as error:
         if result.outcome is not None and result.outcome.passage.applied:
             raise PartlyDoneError("kill", f"the sessions are gone, but {error}") from error
@@ -193,26 +163,7 @@ def _run(request: _Request, *, as_json: bool) -> int:
     return result.exit_code
 
 
-@dataclass(frozen=True)
-class _Result:
-    """What is to be told: a plan, and what became of it unless it was a dry run."""
-
-    plan: bf.KillPlan | None = None
-    outcome: bf.KillOutcome | None = None
-    had_snapshot: bool = True
-    note: str = ""
-
-    @property
-    def failure(self) -> PartlyDoneError | None:
-        """What is to be said when a process outlived what was done about it (exit code 5)."""
-        return survival(self.outcome)
-
-    @property
-    def exit_code(self) -> int:
-        return self.failure.exit_code if self.failure else 0
-
-
-def _carry_out(request: _Request, *, silent: bool) -> _Result:
+def _carry_out(request: Request, *, silent: bool) -> Result:
     if request.yes and not request.dry_run:
         return _go(request)
     try:
@@ -222,23 +173,23 @@ def _carry_out(request: _Request, *, silent: bool) -> _Result:
             raise
         return _offer_aside(request, problem)
     if plan is None or not plan.session_ids:
-        return _Result(plan, had_snapshot=plan is not None)
+        return Result(plan, had_snapshot=plan is not None)
     _ = plan.after  # what can't be written back is refused before anybody is asked
     if request.dry_run:
         if not silent:
-            _show(plan)
-        return _Result(plan)
+            show(plan)
+        return Result(plan)
     _ask(f"Kill {len(plan.session_ids)} session(s) in {plan.snapshot.name}?", plan)
-    return _Result(plan, _applied(plan, request))
+    return Result(plan, _applied(plan, request))
 
 
-def _applied(plan: bf.KillPlan, request: _Request) -> bf.KillOutcome:
+def _applied(plan: bf.KillPlan, request: Request) -> bf.KillOutcome:
     return bf.apply_kill(
         plan, lock_timeout=request.lock_timeout, assume_no_server=request.assume_no_server
     )
 
 
-def _go(request: _Request) -> _Result:
+def _go(request: Request) -> Result:
     outcome = bf.kill(
         request.path,
         request.selectors,
@@ -249,10 +200,10 @@ def _go(request: _Request) -> _Result:
         lock_timeout=request.lock_timeout,
         assume_no_server=request.assume_no_server,
     )
-    return _Result(outcome.plan, outcome, outcome.had_snapshot)
+    return Result(outcome.plan, outcome, outcome.had_snapshot)
 
 
-def _preview(request: _Request) -> bf.KillPlan | None:
+def _preview(request: Request) -> bf.KillPlan | None:
     if request.path is None and not bf.has_own_snapshot():
         if request.selectors:
             raise NoSuchSessionError.of(request.selectors, str(bf.find_paths().snapshot))
@@ -267,10 +218,10 @@ def _preview(request: _Request) -> bf.KillPlan | None:
     )
 
 
-def _offer_aside(request: _Request, problem: EvidenceError) -> _Result:
+def _offer_aside(request: Request, problem: EvidenceError) -> Result:
     """Say that the file would be moved aside, and do it if a person agrees."""
     if request.dry_run:
-        return _Result(note=f"would be moved aside, never deleted: {problem}")
+        return Result(note=f"would be moved aside, never deleted: {problem}")
     # Whoever agrees agrees to these bytes: a snapshot that was saved meanwhile is another matter.
     seen = bf.open_snapshot((request.path or bf.find_paths().snapshot).absolute())
     if not seen.problems:
@@ -284,100 +235,6 @@ def _ask(question: str, plan: bf.KillPlan | None = None) -> None:
     refusal = ConfirmationNeededError(
         "kill", "nobody to ask at this terminal", expected="--yes", advice="add it to go ahead"
     )
-    show = (lambda: _show(plan, err=True)) if plan is not None else None
-    if not confirm(question, refusal, show):
+    below = (lambda: show(plan, err=True)) if plan is not None else None
+    if not confirm(question, refusal, below):
         raise DeclinedError("kill", "the answer was no", advice="nothing was changed")
-
-
-def _show(plan: bf.KillPlan, *, err: bool = False) -> None:
-    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
-
-    changes = plan.changes
-    shown = changes[~changes["contained"]]
-    rows = [[row[name] for name in _SHOWN] for row in records(shown)]
-    title = f"What killing {len(plan.session_ids)} session(s) does"
-    put_rows(_SHOWN, rows, title=title, err=err, short_ids=True)
-    inside = len(changes) - len(shown)
-    if inside:
-        say(f"and {inside} rows that stand inside these")
-    show_ending(plan, err=err)
-
-
-def _tell(request: _Request, result: _Result) -> None:
-    plan, outcome = result.plan, result.outcome
-    if outcome is not None and outcome.passage.moved_aside is not None:
-        put(f"moved aside: {path_text(outcome.passage.moved_aside)}")
-    elif result.note:
-        put(result.note)
-    elif plan is None or not plan.session_ids:
-        put("no sessions")
-    else:
-        verb = "would kill" if outcome is None else "killed"
-        for session_id in plan.session_ids:
-            put(f"{verb} session: {session_id}")
-    if not request.quiet:
-        _tell_more(result)
-
-
-def _tell_more(result: _Result) -> None:
-    if not result.had_snapshot:
-        say(nothing_here())
-    if result.outcome is None:
-        return
-    for note in result.outcome.passage.notes:
-        say(note)
-    if result.outcome.passage.backup is not None:
-        say(f"the old bytes are kept in {path_text(result.outcome.passage.backup)}")
-    tell_processes(result.plan, result.outcome)
-    if result.failure:
-        say(f"bmux-forensics: {result.failure}")
-
-
-def _report(request: _Request, error: ForensicsError) -> None:
-    if isinstance(error, NoSuchSessionError):
-        for selector in error.selectors:
-            say(f"session not found: {selector}")
-        if not (request.quiet or request.path or bf.has_own_snapshot()):
-            say(nothing_here())
-    else:
-        say(f"bmux-forensics: {error}")
-    for note in getattr(error, "__notes__", ()):  # what became of earlier changes
-        say(note)
-
-
-def _document(request: _Request, result: _Result, error: BaseException | None) -> dict[str, Any]:
-    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
-
-    plan, outcome = result.plan, result.outcome
-    path = request.path or bf.find_paths().snapshot
-    passage = outcome.passage if outcome else None
-    before = passage.sha256_before if passage else plan.snapshot.sha256 if plan else None
-    after = passage.sha256_after if passage else _would_be(plan)
-    failed = error is not None and result.outcome is None
-    interrupted = error is not None and (
-        caught_by_others() is not None or not isinstance(error, ForensicsError)
-    )
-    return {
-        "schema": SCHEMA,
-        **failure(error),
-        "snapshot": path_text(path),
-        "had_snapshot": os.path.lexists(path) if failed else result.had_snapshot,
-        # The signal may have come before the rename or after it.
-        "applied": passage.applied if passage else None if interrupted else False,
-        "moved_aside": path_text(passage.moved_aside) if passage and passage.moved_aside else None,
-        "removed_session_ids": list(plan.session_ids) if plan else [],
-        "removed_context_ids": list(plan.context_ids) if plan else [],
-        "process_groups": groups_of(plan, outcome),
-        "other_process_groups": other_groups(outcome),
-        "process_plan": planned(plan),
-        "sha256_before": before,
-        "sha256_after": after,
-        "backup": path_text(passage.backup) if passage and passage.backup else None,
-        "plan": records(plan.changes) if plan else [],
-    }
-
-
-def _would_be(plan: bf.KillPlan | None) -> str | None:
-    if plan is None:
-        return None
-    return plan.after.sha256 if plan.session_ids else plan.snapshot.sha256
