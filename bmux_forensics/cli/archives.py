@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,6 @@ from bmux_forensics.errors import (
     EvidenceError,
     FileMissingError,
     FileUnreadableError,
-    ForensicsError,
     PartlyDoneError,
     UsageError,
 )
@@ -85,6 +84,16 @@ def check_target(output: Path | None, sources: list[Path]) -> None:
         raise UsageError(str(output), "a snapshot that is read", expected="another file")
 
 
+def opened(paths: Sequence[str], output: Path | None, *, quiet: bool, **options: Any) -> bf.Archive:
+    """Return the archive a verb is asked about, its files found; they are read later.
+
+    The options are those of `bmux_forensics.load_archive`.
+    """
+    archive = bf.load_archive(*paths, on_progress=progress(quiet=quiet), **options)
+    check_target(output, [Path(file.path) for file in archive.files])
+    return archive
+
+
 def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
     """Return how to show progress: on a terminal's standard error, and nowhere else."""
     if quiet or not sys.stderr.isatty():
@@ -96,20 +105,25 @@ def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
     return show
 
 
-def ending(archive: bf.Archive) -> ForensicsError | None:
+def ending(archive: bf.Archive) -> PartlyDoneError | None:
     """Return what the files that were not loaded whole make of the run, after telling of them.
 
-    Nothing readable at all is a refusal; a few bad files among good ones leave it partly done.
+    A few bad files among good ones leave it partly done.
+
+    Raises
+    ------
+    EvidenceError
+        There was nothing to read at all.
     """
     counts, status = archive.counts, archive.status
     bad = status[status["status"] != "loaded"]
     if not counts["files"]:
-        return FileMissingError("archive", "no snapshots there", expected="files like *.json")
+        raise FileMissingError("archive", "no snapshots there", expected="files like *.json")
     if not len(bad):
         return None
     errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
     if counts["loaded"] + counts["damaged"] == 0:
-        return _together(errors, len(bad))
+        raise _together(errors, len(bad))
     for error in errors:
         say(f"bmux-forensics: {error}")
     if len(bad) > _TOLD:

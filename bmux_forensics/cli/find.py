@@ -12,16 +12,15 @@ from bmux_forensics.cli.archives import (
     ARCHIVE,
     OUTPUT,
     check_output,
-    check_target,
     ending,
     moments,
     not_loaded,
-    progress,
+    opened,
 )
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, QUIET, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put_json, put_rows, say
-from bmux_forensics.errors import EvidenceError, UsageError
+from bmux_forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,19 +67,17 @@ def command(  # noqa: PLR0913 - one parameter an option
     try:
         check_output("find", form, output, as_json=as_json)
         text, what, paths = _question(arguments, chosen)
-        archive = bf.load_archive(
-            *paths,
+        archive = opened(
+            paths,
+            output,
+            quiet=quiet,
             tz=tz,
             host_pattern=host_pattern,
             jobs=jobs,
             size_limit=size_limit or None,
-            on_progress=progress(quiet=quiet),
         )
-        check_target(output, [Path(file.path) for file in archive.files])
         found = bf.find(text, archive, what=what)
         error = ending(archive)
-        if isinstance(error, EvidenceError):
-            raise error
     except REFUSALS as refusal:
         if as_json:
             nothing: dict[str, Any] = {"counts": None, "not_loaded": [], "found": []}

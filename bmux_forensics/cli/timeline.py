@@ -12,16 +12,15 @@ from bmux_forensics.cli.archives import (
     ARCHIVE,
     OUTPUT,
     check_output,
-    check_target,
     ending,
     moments,
     not_loaded,
-    progress,
+    opened,
 )
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, PATHS, QUIET, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put_json, put_rows
-from bmux_forensics.errors import EvidenceError, ForensicsError
+from bmux_forensics.errors import ForensicsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,19 +55,17 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     try:
         check_output("timeline", form, output, as_json=as_json)
-        archive = bf.load_archive(
-            *paths,
+        archive = opened(
+            paths,
+            output,
+            quiet=quiet,
             tz=tz,
             host_pattern=host_pattern,
             jobs=jobs,
             size_limit=size_limit or None,
-            on_progress=progress(quiet=quiet),
         )
-        check_target(output, [Path(file.path) for file in archive.files])
         events = bf.timeline(archive)
         error = ending(archive)
-        if isinstance(error, EvidenceError):
-            raise error
     except REFUSALS as refusal:
         if as_json:
             put_json({"schema": SCHEMA, **failure(refusal), "counts": None, **_lists([], [])})
