@@ -19,6 +19,9 @@ VERSION: Final = 1
 RESTORE_HINT: Final = "restore it from a copy"
 """What to do about an envelope that is broken."""
 
+SALVAGE_HINT: Final = RESTORE_HINT + ", or carve what is whole out of it with `salvage`"
+"""The same, where something may be left of it."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -92,7 +95,7 @@ class Envelope:
                 where,
                 f"{self.checksum} in the file",
                 expected=f"the checksum of its sections, {self.computed_checksum}",
-                advice=RESTORE_HINT + ", or carve what is whole out of it with `salvage`",
+                advice=SALVAGE_HINT,
             )
 
     def with_sections(self, sections: Sequence[Section]) -> Envelope:

@@ -10,7 +10,7 @@ import orjson
 from pydantic_core import ValidationError
 
 from bmux_forensics.errors import NotASnapshotError, NotRewritableError, UnknownVersionError
-from bmux_forensics.snapshot.envelope import RESTORE_HINT, VERSION, Envelope, Section
+from bmux_forensics.snapshot.envelope import RESTORE_HINT, SALVAGE_HINT, VERSION, Envelope, Section
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
     RepeatedKeys,
@@ -88,7 +88,10 @@ def _parse_object(raw: bytes, where: str) -> dict[str, Any]:
         tree = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise NotASnapshotError(
-            where, f"text that is not JSON ({error})", expected="a bmux snapshot"
+            where,
+            f"text that is not JSON ({error})",
+            expected="a bmux snapshot",
+            advice=SALVAGE_HINT,
         ) from None
     if not isinstance(tree, dict):
         raise _not_an_envelope(where, "", tree, "an object with version, checksum and sections")
