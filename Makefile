@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers tests notebooks refresh-notebooks bench lock clean
+.PHONY: help demo test soak lint types layers tests notebooks refresh-notebooks bench lock clean
 
 help:           ## show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -24,6 +24,9 @@ demo: $(VENV)/.base  ## audit, plan and kill on a copy of a real snapshot, with 
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/run.sh
 
 test: lint types layers tests notebooks  ## everything that must hold
+
+soak: $(VENV)/.dev  ## break everything around it, at every step and at length; prints what was lost
+	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz)
 
 lint: $(VENV)/.dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .
@@ -51,4 +54,4 @@ lock: $(VENV)/.dev  ## pin what we depend on anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
 clean:          ## remove what was made here
-	rm -rf $(VENV) demo-output .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo-output soak-output .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,10 +1,12 @@
-"""What every test may rely on: how hypothesis runs, and nothing else."""
+"""What every test may rely on: how hypothesis runs, how figures are kept, and nothing else."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, Phase, settings
+
+pytest_plugins = ("tests.figures",)
 
 # Derandomised: a test run says the same thing twice. No deadline: the machine may be busy.
 # A world takes hundreds of draws, which is what "too slow" counts.
@@ -18,7 +20,7 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
 )
-# `BMUX_FORENSICS_TEST_PROFILE=soak pytest` looks further, and elsewhere every time.
+# `pytest --soak` looks further, and elsewhere every time.
 settings.register_profile(
     "soak",
     settings.get_profile("default"),
