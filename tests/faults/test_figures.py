@@ -24,6 +24,8 @@ def test_lost(figures):
         raise OSError
 """
 
+ALONE = (sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tests.conftest")
+
 
 @pytest.mark.parametrize(("option", "inputs"), [((), 2), (("--soak",), 20)])
 def test_a_run_prints_and_writes_what_was_tried_and_lost(
@@ -33,9 +35,7 @@ def test_a_run_prints_and_writes_what_was_tried_and_lost(
     test.write_text(TRIES)
     written = tmp_path / "out" / "figures.json"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.figures", "-p", "no:cacheprovider"]
-        + ["-p", "tests.conftest", "--rootdir", str(tmp_path), "-c", "/dev/null"]
-        + [*option, "--figures", str(written), str(test)],
+        [*ALONE, "--rootdir", str(tmp_path), *option, "--figures", str(written), str(test)],
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,
@@ -48,6 +48,10 @@ def test_a_run_prints_and_writes_what_was_tried_and_lost(
     command = " ".join(["pytest", *option, "test_tries.py::test_lost test_tries.py::test_some"])
     assert told["soak"] is bool(option)
     assert told["figures"][0] == {
-        **{"fault": "crash here", "tried": 6, "survived": 5, "losses": 1},
-        **{"unit": "points", "command": command},
+        "fault": "crash here",
+        "tried": 6,
+        "survived": 5,
+        "losses": 1,
+        "unit": "points",
+        "command": command,
     }
