@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from bmux_forensics.actions.undo import UndoPlan, apply_undo, plan_undo, undo
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
     from bmux_forensics.actions.verifying import verify
+    from bmux_forensics.analysis.masked import masked_json
+    from bmux_forensics.analysis.restore.words import forecast_line
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.archive.asking import find, timeline
     from bmux_forensics.archive.loading import Archive, load_archive
@@ -90,6 +92,8 @@ _HOMES: Final = {
     "actions.undo": ("UndoPlan", "apply_undo", "plan_undo", "undo"),
     "actions.unlocking": ("LockState", "inspect_lock", "unlock"),
     "actions.verifying": ("verify",),
+    "analysis.masked": ("masked_json",),
+    "analysis.restore.words": ("forecast_line",),
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
     "archive.loading": ("Archive", "load_archive"),
@@ -136,6 +140,7 @@ __all__ = [
     "find",
     "find_paths",
     "forecast",
+    "forecast_line",
     "has_own_snapshot",
     "history",
     "inspect_lock",
@@ -143,6 +148,7 @@ __all__ = [
     "kill",
     "load_archive",
     "load_tables",
+    "masked_json",
     "open_snapshot",
     "orphans",
     "plan_of_kill",

@@ -73,6 +73,17 @@ def path_text(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def several(count: int, noun: str) -> str:
+    """Say a number of things.
+
+    Examples
+    --------
+    >>> several(1, "row"), several(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 # --- 1: the answer is no ---------------------------------------------------------------------
 
 

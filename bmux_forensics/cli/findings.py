@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import bmux_forensics as bf
 from bmux_forensics.cli.output import console_of, emit, on_terminal, put_rows
-from bmux_forensics.errors import printable
+from bmux_forensics.errors import printable, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,13 +41,13 @@ def put_audit(findings: pd.DataFrame, restore: pd.DataFrame) -> None:
             put_entries([_entry(row) for row in found if row["snapshot"] == name])
             for row in foretold:
                 if row["snapshot"] == name:
-                    put_text(f"forecast: {forecast_line(row)}")
+                    put_text(f"forecast: {bf.forecast_line(row)}")
     else:
         columns = _SHOWN if len(names) == 1 else ("snapshot", *_SHOWN)
         if found:
             put_rows(columns, [[row[name] for name in columns] for row in found])
         for row in foretold:
-            put_text(f"{row['snapshot']}: {forecast_line(row)}")
+            put_text(f"{row['snapshot']}: {bf.forecast_line(row)}")
     if names:
         put_text(counts_line(row["severity"] for row in found), indent="")
 
@@ -68,54 +69,6 @@ def counts_line(severities: Iterable[str]) -> str:
     found = list(severities)
     counts = [several(found.count(severity), severity) for severity in SEVERITIES]
     return f"findings: {', '.join(counts)}" if found else "no findings"
-
-
-def forecast_line(row: Mapping[str, Any]) -> str:
-    """Say in a line what a server will make of a snapshot.
-
-    Examples
-    --------
-    >>> forecast_line({"target": "alpha4", "server_starts": True, "saves_blocked": False,
-    ...     "sessions_restored": ["a"], "panes_restored": {"a": 2}, "because": [],
-    ...     "lost_at_next_save": {}})
-    'alpha4 starts and saves: 1 session comes back, with 2 panes'
-    """
-    because = f" (because of {', '.join(row['because'])})" if row["because"] else ""
-    if not row["server_starts"]:
-        return f"{row['target']} does NOT start{because}"
-    number = len(row["sessions_restored"])
-    sessions = f"{several(number, 'session')} {'comes' if number == 1 else 'come'} back"
-    if row["saves_blocked"]:
-        return f"{row['target']} starts but every save is REFUSED: {sessions}{because}"
-    panes = several(sum((row["panes_restored"] or {}).values()), "pane")
-    kept = f"{row['target']} starts and saves: {sessions}, with {panes}"
-    lost = _losses(row["lost_at_next_save"])
-    return kept + (f"; LOST at the next save: {lost}" if lost else "") + because
-
-
-def _losses(lost: Mapping[str, Any]) -> str:
-    """Say how much of what is lost.
-
-    Examples
-    --------
-    >>> _losses({"panes": {"a": 1, "b": 2}, "sections": ["x"]})
-    '3 panes, 1 section'
-    """
-    if lost.get("everything"):
-        return "everything"
-    counts = {kind: sum(w.values()) if isinstance(w, dict) else len(w) for kind, w in lost.items()}
-    return ", ".join(several(count, kind.removesuffix("s")) for kind, count in counts.items())
-
-
-def several(count: int, noun: str) -> str:
-    """Say a number of things.
-
-    Examples
-    --------
-    >>> several(1, "row"), several(2, "row")
-    ('1 row', '2 rows')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def put_changes(changes: pd.DataFrame, *, err: bool = False) -> None:

@@ -11,10 +11,9 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import failure
-from bmux_forensics.cli.findings import several
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, put_rows, say
-from bmux_forensics.errors import EvidenceError, ForensicsError
+from bmux_forensics.errors import EvidenceError, ForensicsError, several
 
 
 @click.command(name="info")

@@ -12,7 +12,7 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.endings import Interrupted, caught_by_others, failure
-from bmux_forensics.cli.findings import forecast_line, put_changes, put_text
+from bmux_forensics.cli.findings import put_changes, put_text
 from bmux_forensics.cli.options import (
     ASSUME_NO_SERVER,
     DRY_RUN,
@@ -234,7 +234,7 @@ def _show(plan: bf.RepairPlan, *, err: bool = False) -> None:
 
     put_changes(plan.changes, err=err)
     for word, forecast in (("before", plan.before), ("after", plan.forecast)):
-        put_text(f"{word}: {forecast_line(records(forecast)[0])}", err=err)
+        put_text(f"{word}: {bf.forecast_line(records(forecast)[0])}", err=err)
 
 
 def _show_remaining(plan: bf.RepairPlan) -> None:

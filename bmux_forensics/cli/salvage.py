@@ -10,10 +10,10 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import REFUSALS, failure
-from bmux_forensics.cli.findings import put_audit, put_text, several
+from bmux_forensics.cli.findings import put_audit, put_text
 from bmux_forensics.cli.options import JSON, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json
-from bmux_forensics.errors import PartlyDoneError, WriteError, path_text
+from bmux_forensics.errors import PartlyDoneError, WriteError, path_text, several
 
 if TYPE_CHECKING:
     import pandas as pd
