@@ -50,6 +50,8 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     of_envelope = edits.pop(ENVELOPE, [])
     if not reseals(of_envelope):
         snapshot.require_envelope()
+    if snapshot.envelope is not None:
+        snapshot.envelope.require_rewritable(snapshot.name)
     edits = with_copies(snapshot, edits)
     named = {reading.position for name in rewrite if (reading := snapshot.reading(name))}
     edited = []

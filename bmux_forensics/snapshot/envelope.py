@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from bmux_forensics.errors import ChecksumMismatchError
+from bmux_forensics.errors import ChecksumMismatchError, NotRewritableError
 from bmux_forensics.snapshot.checksum import RunningChecksum
 
 VERSION: Final = 1
@@ -67,12 +67,16 @@ class Envelope:
         In file order.
     extra : dict of str to Any
         Members of the envelope that bmux does not know; they are kept.
+    repeated : str or None
+        A key that stands twice among or inside the unknown members: only its last value
+        was read.
     """
 
     version: int
     checksum: int
     sections: tuple[Section, ...]
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
+    repeated: str | None = None
 
     @cached_property
     def _running(self) -> RunningChecksum:
@@ -96,6 +100,16 @@ class Envelope:
                 f"{self.checksum} in the file",
                 expected=f"the checksum of its sections, {self.computed_checksum}",
                 advice=SALVAGE_HINT,
+            )
+
+    def require_rewritable(self, where: str) -> None:
+        """Raise `NotRewritableError` when writing it back would lose a value."""
+        if self.repeated is not None:
+            raise NotRewritableError(
+                where,
+                f"the key {self.repeated} twice in what bmux does not know",
+                expected="each key once in whatever is to be kept",
+                advice="only its last value could be written back, so the file stays as it is",
             )
 
     def with_sections(self, sections: Sequence[Section]) -> Envelope:

@@ -112,6 +112,26 @@ def _walk_repeats(node: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str
             yield from _walk_repeats(child, (*place, "*"))
 
 
+def first_repeated(tree: Any) -> str | None:
+    """Return a key that an object of a tree built with `keep_repeats` has twice, or None.
+
+    Examples
+    --------
+    >>> first_repeated([{"a": keep_repeats([("b", 1), ("b", 2)])}])
+    'b'
+    """
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, RepeatedKeys):
+            return node.repeated[0]
+        if isinstance(node, dict):
+            nodes.extend(node.values())
+        elif isinstance(node, list):
+            nodes.extend(child for child in node if isinstance(child, dict | list))
+    return None
+
+
 def oversized_integer(text: bytes) -> int | None:
     """Return an integer of valid JSON text that 64 bits do not hold, or None.
 

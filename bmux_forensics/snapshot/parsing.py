@@ -15,6 +15,7 @@ from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
     RepeatedKeys,
     depth,
+    first_repeated,
     keep_repeats,
     oversized_integer,
 )
@@ -55,13 +56,21 @@ def parse_envelope(raw: bytes, where: str) -> Envelope:
     entries = tree.get("sections")
     if not isinstance(entries, list):
         raise _not_an_envelope(where, "/sections", entries, "an array of sections")
+    repeated = None
     if not _is_plain(raw, tree):
         tree = _parse_slowly(raw, where)
         entries = tree["sections"]
+        repeated = first_repeated(tree)
     sections = [_with_payload(entry, index, where) for index, entry in enumerate(entries)]
     _check_shape({**tree, "sections": sections}, where)
     extra = {key: value for key, value in tree.items() if key not in _ENVELOPE_KEYS}
-    return Envelope(tree["version"], tree["checksum"], tuple(map(_made, sections)), extra)
+    return Envelope(
+        tree["version"],
+        tree["checksum"],
+        tuple(map(_made, sections)),
+        extra,
+        None if repeated is None else brief(repeated),
+    )
 
 
 def _check_shape(tree: dict[str, Any], where: str) -> None:
@@ -186,7 +195,9 @@ def _is_plain(raw: bytes, tree: dict[str, Any]) -> bool:
 def _parse_slowly(raw: bytes, where: str) -> dict[str, Any]:
     """Parse once more with every pair seen, and refuse what orjson let pass in silence."""
     try:
-        tree = json.loads(raw, object_pairs_hook=keep_repeats, parse_int=_exact_integer)
+        tree: dict[str, Any] = json.loads(
+            raw, object_pairs_hook=keep_repeats, parse_int=_exact_integer
+        )
     except (ValueError, RecursionError) as error:
         raise NotRewritableError(
             where, f"JSON that could not be read whole ({error})", advice=RESTORE_HINT
@@ -206,7 +217,7 @@ def _parse_slowly(raw: bytes, where: str) -> dict[str, Any]:
         raise NotRewritableError(
             where, f"the number {number}", expected="integers of at most 64 bits"
         )
-    return dict(tree)
+    return tree
 
 
 def _exact_integer(digits: str) -> int | float:

@@ -33,7 +33,7 @@ class Proof(StrEnum):
     or a stretch cut out of the middle so that both ends meet, may not show."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Salvaged:
     """A section of the new snapshot.
 
@@ -59,7 +59,7 @@ class Salvaged:
     whole: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Something that the new snapshot does not hold.
 
@@ -165,7 +165,7 @@ def _readable(raw: bytes, where: str) -> tuple[Envelope | None, Proof]:
     return (mended, Proof.MENDED) if mended is not None else (envelope, Proof.NONE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Result:
     """What becomes of one piece: what of it is kept, and what is lost."""
 

@@ -12,11 +12,13 @@ that made the file, the models are built as usual.
 from __future__ import annotations
 
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import pydantic_core
+from pydantic_core import core_schema
 
 from bmux_forensics.snapshot.sections import BY_NAME
 
@@ -28,6 +30,13 @@ _DROPPED: Final = frozenset(
     {"cls", "config", "custom_init", "root_model", "metadata", "computed_fields", "model_name"}
     | {"default_factory_takes_data", "from_attributes", "serialization"}
 )
+
+_STOPPING: Final = tuple(
+    name
+    for name in ("list", "dict", "set")
+    if "fail_fast" in signature(getattr(core_schema, f"{name}_schema")).parameters
+)
+"""What ends at its first mistake: only that is told, and a hostile payload may have a million."""
 
 
 def validator(model: str) -> pydantic_core.SchemaValidator:
@@ -97,6 +106,8 @@ def _plain(node: Any) -> Any:
     if node.get("type") == "model":
         return _plain_model(node)
     plain = {key: _plain(child) for key, child in node.items() if key not in _DROPPED}
+    if plain.get("type") in _STOPPING:
+        plain["fail_fast"] = True
     if "default_factory" in plain:
         plain["default"] = plain.pop("default_factory")()
     if "schema_ref" in plain:

@@ -33,7 +33,7 @@ _BYTE_MAX: Final = 255
 _U32_MAX: Final = 2**32 - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """What was found of one section, or a stretch in which nothing could be read.
 

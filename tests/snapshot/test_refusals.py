@@ -196,6 +196,22 @@ def test_an_unknown_member_that_would_not_survive_is_refused() -> None:
     assert "18446744073709551616" in str(error)
 
 
+REPEATED = {
+    "among the envelope's": GOOD.replace(b"{", b'{"new":1,"new":2,', 1),
+    "inside one of them": GOOD.replace(b"{", b'{"new":[{"a":1,"a":2}],', 1),
+    "inside a section's": GOOD.replace(b'{"id"', b'{"new":{"a":1,"b":{"a":1,"a":2}},"id"', 1),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_a_key_twice_in_what_bmux_does_not_know_is_read_but_not_written(case: str) -> None:
+    snapshot = read_snapshot(REPEATED[case], "snap.json")
+    assert snapshot.problems == ()
+    with pytest.raises(NotRewritableError, match=r'^snap\.json: .* key "(new|a)" twice') as told:
+        kill_selected(snapshot, ["ops"])
+    assert told.value.exit_code == 3
+
+
 # --- payloads --------------------------------------------------------------------------------
 
 

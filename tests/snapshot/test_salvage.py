@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bmux_forensics.errors import NotASnapshotError
+from bmux_forensics.snapshot import mending
+from bmux_forensics.snapshot.checksum import checksum
 from bmux_forensics.snapshot.document import read_snapshot
 from bmux_forensics.snapshot.envelope import Section
 from bmux_forensics.snapshot.salvage import Proof, Salvage, salvage
@@ -192,6 +194,30 @@ def test_one_wrong_byte_is_undone_wherever_it_is(number: int, data: st.DataObjec
     assert result.raw == raw
     assert result.lost == ()
     assert result.proof in (Proof.MENDED, Proof.CHECKSUM)
+
+
+def test_one_wrong_byte_is_undone_in_a_large_file_too() -> None:
+    rows = [session(identity, "x" * 400) for identity in SESSIONS * 120]
+    raw = World((part("sessions", rows),)).raw
+    for at in range(200, len(raw), len(raw) // 9):
+        result = salvaged(raw[:at] + b"9" + raw[at:])
+        assert result is not None
+        assert result.raw == raw
+
+
+def test_text_made_to_meet_everywhere_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # These five bytes make half the state zero, and a zero byte leaves it so: every place
+    # seems to be the wrong one, and looking at each would take hours.
+    zeros = b'{"version":1,"checksum":0,"sections":c>.OC' + bytes(1 << 20) + b"}"
+    looked: list[int] = []
+
+    def counted(text: bytes) -> int:
+        looked.append(len(text))
+        return checksum(text)
+
+    monkeypatch.setattr(mending, "checksum", counted)
+    assert mending.mend(zeros) is None
+    assert 10 < len(looked) < 40
 
 
 @given(
