@@ -62,8 +62,11 @@ def survival(outcome: bf.KillOutcome | None) -> PartlyDoneError | None:
 
 def tell_processes(plan: bf.KillPlan | None, outcome: bf.KillOutcome) -> None:
     """Say on standard error what became of each group."""
+    looked = plan is not None and plan.ending is not None
     for group in groups_of(plan, outcome):
-        if group["outcome"] in _GONE:
+        if not looked:
+            say(f"process group {group['pgid']} was not looked at: no process was to be ended")
+        elif group["outcome"] in _GONE:
             say(f"process group {group['pgid']}: {group['outcome']}")
         elif group["verdict"] != "gone":
             what = f"{group['verdict']}, {group['outcome']}"
