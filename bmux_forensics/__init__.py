@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
+    from bmux_forensics.notebook.display import ShownTable, register_display, show_table
+    from bmux_forensics.notebook.pictures.cascade_drawing import draw_cascade
+    from bmux_forensics.notebook.pictures.processes_drawing import draw_processes
+    from bmux_forensics.notebook.pictures.screen_drawing import draw_screen
+    from bmux_forensics.notebook.pictures.session_map_drawing import draw_session_map
+    from bmux_forensics.notebook.pictures.sheet import Picture
+    from bmux_forensics.notebook.pictures.timeline_drawing import draw_timeline
     from bmux_forensics.snapshot.document import Snapshot, read_snapshot
     from bmux_forensics.snapshot.salvage import Salvage
     from bmux_forensics.snapshot.summary import Summary, summarize
@@ -99,6 +106,13 @@ _HOMES: Final = {
     "archive.loading": ("Archive", "load_archive"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
+    "notebook.display": ("ShownTable", "register_display", "show_table"),
+    "notebook.pictures.cascade_drawing": ("draw_cascade",),
+    "notebook.pictures.processes_drawing": ("draw_processes",),
+    "notebook.pictures.screen_drawing": ("draw_screen",),
+    "notebook.pictures.session_map_drawing": ("draw_session_map",),
+    "notebook.pictures.sheet": ("Picture",),
+    "notebook.pictures.timeline_drawing": ("draw_timeline",),
     "snapshot.document": ("Snapshot", "read_snapshot"),
     "snapshot.salvage": ("Salvage",),
     "snapshot.summary": ("Summary", "summarize"),
@@ -118,6 +132,7 @@ __all__ = [
     "KillPlan",
     "LockState",
     "Passage",
+    "Picture",
     "ProcessScene",
     "Reach",
     "RepairOutcome",
@@ -125,6 +140,7 @@ __all__ = [
     "Resumed",
     "Salvage",
     "SalvageOutcome",
+    "ShownTable",
     "Snapshot",
     "Summary",
     "Tables",
@@ -136,6 +152,11 @@ __all__ = [
     "audit",
     "backups",
     "diff",
+    "draw_cascade",
+    "draw_processes",
+    "draw_screen",
+    "draw_session_map",
+    "draw_timeline",
     "explain",
     "find",
     "find_paths",
@@ -160,11 +181,13 @@ __all__ = [
     "processes",
     "prune_backups",
     "read_snapshot",
+    "register_display",
     "relations",
     "repair",
     "resume",
     "salvage",
     "session_status",
+    "show_table",
     "summarize",
     "timeline",
     "undo",
