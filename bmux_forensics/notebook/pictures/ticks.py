@@ -26,7 +26,7 @@ def ticks(start: datetime, end: datetime) -> list[tuple[datetime, str]]:
     >>> [word for _, word in ticks(noon, noon + timedelta(minutes=4))]
     ['12:00', '12:01', '12:02', '12:03', '12:04']
     >>> [word for _, word in ticks(noon, noon + timedelta(days=9))]
-    ['11-23', '11-25', '11-27', '11-29', '12-01']
+    ['11-24', '11-26', '11-28', '11-30']
     """
     step = next((s for s in _STEPS if (end - start) / s <= _MOST - 1), _STEPS[-1])
     first = _EPOCH + -(-(start - _EPOCH) // step) * step
