@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bmux_forensics.actions.unlocking import LockState, inspect_lock, unlock
     from bmux_forensics.actions.verifying import verify
     from bmux_forensics.analysis.masked import masked_json
+    from bmux_forensics.analysis.redaction import Redaction
     from bmux_forensics.analysis.restore.words import forecast_line
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.archive.asking import find, timeline
@@ -101,6 +102,7 @@ _HOMES: Final = {
     "actions.verifying": ("verify",),
     "analysis.masked": ("masked_json",),
     "analysis.restore.words": ("forecast_line",),
+    "analysis.redaction": ("Redaction",),
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
     "archive.loading": ("Archive", "load_archive"),
@@ -135,6 +137,7 @@ __all__ = [
     "Picture",
     "ProcessScene",
     "Reach",
+    "Redaction",
     "RepairOutcome",
     "RepairPlan",
     "Resumed",
