@@ -23,34 +23,11 @@ MESSAGE: Final = "message"
 SNAPSHOT: Final = "snapshot"
 """The name of a snapshot: a path."""
 
-_OWN: Final = tuple(
-    [
-        "sha256",
-        "section_type",
-        "session_id_type",
-        "pgid_type",
-        "layout_type",
-        "viewport_type",
-        "status",
-        "table",
-        "tables",
-        "column",
-        "columns",
-        "action",
-        "rule",
-        "severity",
-        "fix",
-        "ref_table",
-        "event",
-        "subject",
-        "what",
-        "target",
-        "because",
-        "parent",
-        "parent_columns",
-        "on_kill",
-        "on_scrub",
-    ]
+_OWN: Final = (
+    *("sha256", "section_type", "session_id_type", "pgid_type", "layout_type", "viewport_type"),
+    *("status", "table", "tables", "column", "columns", "action", "rule", "severity", "fix"),
+    *("ref_table", "event", "subject", "what", "target", "because", "parent", "parent_columns"),
+    *("on_kill", "on_scrub"),
 )
 
 BY_COLUMN: Final[dict[str, str]] = {
