@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from bmux_forensics.analysis.restore.words import forecast_line
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.archive.asking import find, timeline
+    from bmux_forensics.archive.executors import Executor, cluster
     from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
@@ -105,6 +106,7 @@ _HOMES: Final = {
     "analysis.redaction": ("Redaction",),
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
+    "archive.executors": ("Executor", "cluster"),
     "archive.loading": ("Archive", "load_archive"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
@@ -129,6 +131,7 @@ __all__ = [
     "TABLES",
     "Archive",
     "BmuxPaths",
+    "Executor",
     "ForensicsError",
     "KillOutcome",
     "KillPlan",
@@ -154,6 +157,7 @@ __all__ = [
     "apply_undo",
     "audit",
     "backups",
+    "cluster",
     "diff",
     "draw_cascade",
     "draw_processes",

@@ -91,11 +91,18 @@ def open_snapshot(
         The system does not let us read it, it is too large, or its compression is damaged.
     """
     if str(path) == STDIN:
-        raw = _limited(sys.stdin.buffer, "standard input", size_limit)
-        return read_snapshot(_decompressed(raw, "standard input", size_limit), STDIN)
+        return read_snapshot(bytes_of(STDIN, size_limit=size_limit), STDIN)
     target = own_snapshot_path() if path is None else Path(path)
     raw, identity = read_regular(target, limit=size_limit)
-    return snapshot_of(_decompressed(raw, str(target), size_limit), target, identity)
+    return snapshot_of(decompressed(raw, str(target), size_limit), target, identity)
+
+
+def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT) -> bytes:
+    """Return what `open_snapshot` would read of a file, decompressed; raises as it does."""
+    if str(path) == STDIN:
+        raw = _limited(sys.stdin.buffer, "standard input", size_limit)
+        return decompressed(raw, "standard input", size_limit)
+    return decompressed(read_regular(path, limit=size_limit)[0], str(path), size_limit)
 
 
 def open_for_change(path: Path) -> tuple[Snapshot, FileIdentity]:
@@ -165,7 +172,14 @@ def no_bmux_here(paths: BmuxPaths) -> FileMissingError:
     )
 
 
-def _decompressed(raw: bytes, where: str, limit: int | None) -> bytes:
+def decompressed(raw: bytes, where: str, limit: int | None) -> bytes:
+    """Return the bytes of a compressed copy, or the bytes as they are.
+
+    Raises
+    ------
+    FileUnreadableError
+        The compression is damaged, or there are more bytes than the limit.
+    """
     for magic, opener in _MAGIC.items():
         if raw.startswith(magic):
             try:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import os
 from datetime import tzinfo
+from typing import Any
 
 import pandas as pd
 
 from bmux_forensics.analysis import timeline as telling
 from bmux_forensics.analysis.search import Search, gathered
+from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.loading import Archive, load_archive
+from bmux_forensics.archive.stores import Options
 
 Source = str | os.PathLike[str] | Archive
 """A path, as in `load_archive`, or an archive that is there already."""
 
 
-def archive_of(
-    sources: tuple[Source, ...], *, tz: str | tzinfo | None, host_pattern: str | None
-) -> Archive:
-    """Return the archive that is the only source, or that some paths make."""
+def archive_of(sources: tuple[Source, ...], **options: Any) -> Archive:
+    """Return the archive that is the only source, or that some paths make.
+
+    The options are those of `load_archive`; an archive that is there already has its own.
+    """
     if len(sources) == 1 and isinstance(sources[0], Archive):
         return sources[0]
     paths = [source for source in sources if not isinstance(source, Archive)]
-    return load_archive(*paths, tz=tz, host_pattern=host_pattern)
+    return load_archive(*paths, **options)
 
 
 def timeline(
-    *sources: Source, tz: str | tzinfo | None = None, host_pattern: str | None = None
+    *sources: Source,
+    tz: str | tzinfo | None = None,
+    host_pattern: str | None = None,
+    executor: Executor | None = None,
+    storage_options: Options | None = None,
 ) -> pd.DataFrame:
     """Tell what happened to sessions and contexts, from one snapshot to the next.
 
@@ -36,6 +44,8 @@ def timeline(
         Paths, as in `load_archive`, or one archive; bmux's own snapshot without any.
     tz, host_pattern
         As in `load_archive`. Without a pattern all files are one history.
+    executor, storage_options
+        As in `load_archive`.
 
     Returns
     -------
@@ -48,17 +58,25 @@ def timeline(
     >>> events.loc[events["event"] == "vanished", "name"].tolist()
     ['ops']
     """
-    archive = archive_of(sources, tz=tz, host_pattern=host_pattern)
+    archive = archive_of(
+        sources,
+        tz=tz,
+        host_pattern=host_pattern,
+        executor=executor,
+        storage_options=storage_options,
+    )
     parts = list(archive.ask(telling.facts))
     return telling.timeline(parts, archive.status)
 
 
-def find(
+def find(  # noqa: PLR0913 - one parameter a choice
     text: str,
     *sources: Source,
     what: str | None = None,
     tz: str | tzinfo | None = None,
     host_pattern: str | None = None,
+    executor: Executor | None = None,
+    storage_options: Options | None = None,
 ) -> pd.DataFrame:
     """Say which snapshots speak of something, and when it was there first and last.
 
@@ -70,7 +88,7 @@ def find(
         Paths, as in `load_archive`, or one archive; bmux's own snapshot without any.
     what : str, optional
         Look only in this: session, context, pane, command, folder, client, workspace.
-    tz, host_pattern
+    tz, host_pattern, executor, storage_options
         As in `load_archive`.
 
     Returns
@@ -90,6 +108,12 @@ def find(
     [['ops', 1]]
     """
     search = Search(text, what)
-    archive = archive_of(sources, tz=tz, host_pattern=host_pattern)
+    archive = archive_of(
+        sources,
+        tz=tz,
+        host_pattern=host_pattern,
+        executor=executor,
+        storage_options=storage_options,
+    )
     parts = list(archive.ask(search))
     return gathered(parts, archive.status)

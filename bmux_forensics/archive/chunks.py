@@ -8,19 +8,15 @@ its own twice is given up.
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextlib import suppress
-from multiprocessing.context import BaseContext
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from bmux_forensics.archive.finding import COMPRESSED, STDIN, Found
+from bmux_forensics.archive.executors import BROKEN, Brought, Executor, Workers
+from bmux_forensics.archive.finding import COMPRESSED, Found
 
 T = TypeVar("T")
 Chunk = tuple[Found, ...]
@@ -33,8 +29,6 @@ BYTES: Final = 64 << 20
 _WORTH: Final = 64 << 20  # below this, starting workers costs more than they save
 _SWOLLEN: Final = 12  # a byte of a payload takes a line of the file: it compresses well
 _AHEAD: Final = 2  # chunks on their way, for each worker
-_RARELY: Final = 500_000  # new objects before the collector looks
-_PRELOAD: Final = ["bmux_forensics.archive.reading"]
 
 
 def chunked(files: Iterable[Found]) -> Iterator[Chunk]:
@@ -59,8 +53,8 @@ def chunked(files: Iterable[Found]) -> Iterator[Chunk]:
 
 def workers_for(files: Sequence[Found], jobs: int | None) -> int:
     """Return how many worker processes some files are worth; 1 means none but this one."""
-    if any(file.path == STDIN for file in files):
-        return 1  # only this process has that standard input
+    if any(file.is_only_here for file in files):
+        return 1
     if jobs is not None:
         return max(1, jobs)
     worth = sum(map(_weight, files)) >= _WORTH
@@ -77,95 +71,79 @@ def spread(
     *,
     jobs: int,
     lost: Callable[[Chunk], T],
+    executor: Executor | None = None,
 ) -> Iterator[T]:
     """Do some work on every chunk and give the results in order.
+
+    This is the one way in which anything is done to many files at once. Work may be done
+    more than once, when a worker is lost after it or in the middle of it: so what it writes
+    must go under names that are fixed beforehand (`bmux_forensics.archive.stores`). A
+    result travels home to this process: keep it small where there are many.
 
     Parameters
     ----------
     work : callable
-        What is done with a chunk; it and its result must be picklable.
+        What is done with a chunk: a function of a module, or an instance of a frozen
+        dataclass with ``__call__``. It and its result must be picklable. What it raises is
+        raised here and ends everything, so faults of a file belong into the result.
     chunks : iterable of Chunk
-        The chunks; they are drawn as they are needed.
+        The chunks, as `chunked` makes them; they are drawn as they are needed.
     jobs : int
-        Worker processes; 1 works in this process.
+        Worker processes of this machine, as `workers_for` says; 1 works in this process.
     lost : callable
-        Gives the result of a chunk whose worker process was ended, twice.
+        Gives the result of a chunk that ended every worker process it was given to.
+    executor : Executor, optional
+        Who does it, instead of processes of this machine. It is not shut down. Where files
+        are `Found.is_only_here`, leave it out.
+
+    Yields
+    ------
+    object
+        What `work` or `lost` returned, one for each chunk, in the order of the chunks.
+
+    Examples
+    --------
+    >>> chunks = chunked([Found("a", "a"), Found("b", "b")])
+    >>> list(spread(len, chunks, jobs=1, lost=len))
+    [2]
     """
-    if jobs == 1:
+    if jobs == 1 and executor is None:
         yield from map(work, chunks)
         return
-    pool = _Pool(work, jobs)
+    workers = Workers(work, jobs) if executor is None else Brought(work, jobs, executor)
     try:
-        yield from _in_order(pool, iter(chunks), jobs, lost)
+        yield from _in_order(workers, iter(chunks), lost)
     finally:
-        pool.close()
-
-
-class _Pool(Generic[T]):
-    """Worker processes that do one kind of work, replaced when one of them dies."""
-
-    def __init__(self, work: Callable[[Chunk], T], jobs: int) -> None:
-        self._work = work
-        self._jobs = jobs
-        self._executor = _executor(jobs)
-
-    def submit(self, chunk: Chunk) -> Future[T]:
-        try:
-            return self._executor.submit(self._work, chunk)
-        except BrokenProcessPool:
-            self.renew()
-            return self._executor.submit(self._work, chunk)
-
-    def renew(self) -> None:
-        self.close()
-        self._executor = _executor(self._jobs)
-
-    def alone(self, chunk: Chunk) -> T:
-        """Do the work in a process of its own."""
-        with _executor(1) as executor:
-            return executor.submit(self._work, chunk).result()
-
-    def close(self) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        workers.close()
 
 
 def _in_order(
-    pool: _Pool[T], chunks: Iterator[Chunk], jobs: int, lost: Callable[[Chunk], T]
+    workers: Workers[Chunk, T], chunks: Iterator[Chunk], lost: Callable[[Chunk], T]
 ) -> Iterator[T]:
     pending: deque[tuple[Chunk, Future[T]]] = deque()
     while True:
-        while len(pending) < _AHEAD * jobs and (chunk := next(chunks, None)) is not None:
-            pending.append((chunk, pool.submit(chunk)))
+        while len(pending) < _AHEAD * workers.width and (chunk := next(chunks, None)) is not None:
+            pending.append((chunk, workers.submit(chunk)))
         if not pending:
             return
         chunk, future = pending.popleft()
         try:
             result = future.result()
-        except BrokenProcessPool:
+        except BROKEN:
             # Any chunk on its way may be the guilty one: this one shows by itself whether it is.
-            pool.renew()
+            workers.renew()
             result = lost(chunk)
-            with suppress(BrokenProcessPool):
-                result = pool.alone(chunk)
-            pending = deque((each, pool.submit(each)) for each, _ in pending)
+            with suppress(*BROKEN):
+                result = workers.alone(chunk)
+            pending = deque(
+                (each, f if _is_done(f) else workers.submit(each)) for each, f in pending
+            )
+        except Exception as error:
+            if not workers.is_deadly(error):
+                raise
+            result = lost(chunk)
         yield result
 
 
-def _executor(jobs: int) -> ProcessPoolExecutor:
-    """Start workers from a clean process: a fork of one with threads may hang."""
-    methods = multiprocessing.get_all_start_methods()
-    if "forkserver" in methods:
-        context: BaseContext = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOAD)
-    else:
-        context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, initializer=_settle)
-
-
-def _settle() -> None:
-    """Make a process a worker: quick with large trees, and deaf to what is not for it."""
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # JSON trees hold no cycles; looking for some among millions of values costs a fifth.
-    gc.freeze()
-    gc.set_threshold(_RARELY)
+def _is_done(future: Future[T]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -12,8 +12,10 @@ import pandas as pd
 from bmux_forensics.actions.opening import SIZE_LIMIT, own_snapshot_path
 from bmux_forensics.archive.batch import Batch, Pack
 from bmux_forensics.archive.chunks import chunked, spread, workers_for
+from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.finding import Found, find_files
 from bmux_forensics.archive.reading import ChunkWork, FileStatus, Status, lost
+from bmux_forensics.archive.stores import Options
 from bmux_forensics.errors import UsageError
 from bmux_forensics.tables.build import Tables, table_names
 from bmux_forensics.tables.cells import cells
@@ -45,9 +47,13 @@ class Archive:
         Refuse larger snapshots, decompressed; None lifts the limit.
     on_progress : callable, optional
         Told how many of how many files are done.
+    executor : Executor, optional
+        Who reads, instead of worker processes of this machine: see
+        `bmux_forensics.archive.executors`. What only this process can read (standard
+        input, say) is read here all the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a choice
         self,
         files: Sequence[Found],
         *,
@@ -55,6 +61,7 @@ class Archive:
         show_env: bool = False,
         size_limit: int | None = SIZE_LIMIT,
         on_progress: Progress | None = None,
+        executor: Executor | None = None,
     ) -> None:
         if jobs is not None and jobs < 1:
             raise UsageError("jobs", str(jobs), expected="at least 1")
@@ -63,6 +70,7 @@ class Archive:
         self._show_env = show_env
         self._size_limit = size_limit
         self._on_progress = on_progress
+        self._executor = None if any(f.is_only_here for f in self.files) else executor
         self._known: dict[str, FileStatus] = {}
 
     def __len__(self) -> int:
@@ -173,7 +181,10 @@ class Archive:
         """Read all files, asking something of each chunk, and remember what became of them."""
         work: ChunkWork[Any] = ChunkWork(ask, self._show_env, self._size_limit)
         done = 0
-        for result in spread(work, chunked(self.files), jobs=self.jobs, lost=lost):
+        results = spread(
+            work, chunked(self.files), jobs=self.jobs, lost=lost, executor=self._executor
+        )
+        for result in results:
             self._known.update((status.file.name, status) for status in result.files)
             done += len(result.files)
             if self._on_progress is not None:
@@ -204,6 +215,8 @@ def load_archive(  # noqa: PLR0913 - one parameter a choice
     show_env: bool = False,
     size_limit: int | None = SIZE_LIMIT,
     on_progress: Progress | None = None,
+    executor: Executor | None = None,
+    storage_options: Options | None = None,
 ) -> Archive:
     """Find the files of an archive; they are read when its tables are asked for.
 
@@ -213,15 +226,17 @@ def load_archive(  # noqa: PLR0913 - one parameter a choice
     Parameters
     ----------
     *paths : path-like
-        Files (plain, .gz, .xz, .zst), folders with all that is below them, and globs;
-        bmux's own snapshot without any.
+        Files (plain, .gz, .xz, .zst), folders with all that is below them, globs, and URLs
+        of any of these (``s3://bucket/folder``); bmux's own snapshot without any.
     tz : str or tzinfo, optional
         The zone of moments in file names without ``Z``: a name or an offset; by default
         UTC. A file whose name carries no moment was captured at its mtime.
     host_pattern : str, optional
         Where a path names the host: ``backups/{host}/``.
-    jobs, show_env, size_limit, on_progress
+    jobs, show_env, size_limit, on_progress, executor
         As in `Archive`.
+    storage_options : dict, optional
+        What fsspec is told about the stores of URLs, beside its own configuration.
 
     Returns
     -------
@@ -242,7 +257,14 @@ def load_archive(  # noqa: PLR0913 - one parameter a choice
     >>> len(day), day.counts["files"] == day.counts["loaded"] + day.counts["unreadable"]
     (11, True)
     """
-    files = find_files(paths or (own_snapshot_path(),), tz=tz, host=host_pattern)
+    files = find_files(
+        paths or (own_snapshot_path(),), tz=tz, host=host_pattern, options=storage_options
+    )
     return Archive(
-        files, jobs=jobs, show_env=show_env, size_limit=size_limit, on_progress=on_progress
+        files,
+        jobs=jobs,
+        show_env=show_env,
+        size_limit=size_limit,
+        on_progress=on_progress,
+        executor=executor,
     )

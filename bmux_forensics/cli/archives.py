@@ -45,6 +45,11 @@ _ARCHIVE_OPTIONS: Final = (
         metavar="N",
         help="Worker processes; by default one a processor where it pays.",
     ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the Dask cluster of this scheduler read; its workers must see the files.",
+    ),
 )
 _OUTPUT_OPTIONS: Final = (
     click.option("--format", "form", type=click.Choice(FORMATS), help="How to print the table."),
@@ -84,14 +89,29 @@ def check_target(output: Path | None, sources: list[Path]) -> None:
         raise UsageError(str(output), "a snapshot that is read", expected="another file")
 
 
-def opened(paths: Sequence[str], output: Path | None, *, quiet: bool, **options: Any) -> bf.Archive:
+def opened(
+    paths: Sequence[str],
+    output: Path | None,
+    *,
+    quiet: bool,
+    scheduler: str | None = None,
+    **options: Any,
+) -> bf.Archive:
     """Return the archive a verb is asked about, its files found; they are read later.
 
     The options are those of `bmux_forensics.load_archive`.
     """
+    options["executor"] = executor_of(scheduler)
     archive = bf.load_archive(*paths, on_progress=progress(quiet=quiet), **options)
     check_target(output, [Path(file.path) for file in archive.files])
     return archive
+
+
+def executor_of(scheduler: str | None) -> bf.Executor | None:
+    """Connect to the cluster that was asked for; it is let go of when the verb ends."""
+    if scheduler is None:
+        return None
+    return click.get_current_context().with_resource(bf.cluster(scheduler))
 
 
 def progress(*, quiet: bool) -> Callable[[int, int], None] | None:

@@ -49,6 +49,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     tz: str | None,
     host_pattern: str | None,
     jobs: int | None,
+    scheduler: str | None,
     form: str | None,
     output: Path | None,
     overwrite: bool,
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             tz=tz,
             host_pattern=host_pattern,
             jobs=jobs,
+            scheduler=scheduler,
             size_limit=size_limit or None,
         )
         found = bf.find(text, archive, what=what)

@@ -39,6 +39,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     tz: str | None,
     host_pattern: str | None,
     jobs: int | None,
+    scheduler: str | None,
     form: str | None,
     output: Path | None,
     overwrite: bool,
@@ -62,6 +63,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             tz=tz,
             host_pattern=host_pattern,
             jobs=jobs,
+            scheduler=scheduler,
             size_limit=size_limit or None,
         )
         events = bf.timeline(archive)

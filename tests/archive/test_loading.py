@@ -29,8 +29,8 @@ ONE = SAMPLES / "alpha4-day" / "bmux-snapshot-v1.20261122T115637Z.json"
 COLUMNS = ["path", "captured_at", "host", "size", "sha256", "status", "reason"]
 
 
-def names(*paths: object, **options: str) -> list[str]:
-    return [file.name for file in find_files([str(p) for p in paths], **options)]
+def names(*paths: object) -> list[str]:
+    return [file.name for file in find_files([str(p) for p in paths])]
 
 
 def test_argument_order_then_path_each_once(tmp_path: Path) -> None:
