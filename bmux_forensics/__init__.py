@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from bmux_forensics.notebook.pictures.session_map_drawing import draw_session_map
     from bmux_forensics.notebook.pictures.sheet import Picture
     from bmux_forensics.notebook.pictures.timeline_drawing import draw_timeline
+    from bmux_forensics.notebook.widgets.audit_panel import AuditPanel
+    from bmux_forensics.notebook.widgets.kill_panel import KillPanel
+    from bmux_forensics.notebook.widgets.picker import SnapshotPicker
     from bmux_forensics.snapshot.document import Snapshot, read_snapshot
     from bmux_forensics.snapshot.salvage import Salvage
     from bmux_forensics.snapshot.summary import Summary, summarize
@@ -117,6 +120,9 @@ _HOMES: Final = {
     "notebook.pictures.session_map_drawing": ("draw_session_map",),
     "notebook.pictures.sheet": ("Picture",),
     "notebook.pictures.timeline_drawing": ("draw_timeline",),
+    "notebook.widgets.audit_panel": ("AuditPanel",),
+    "notebook.widgets.kill_panel": ("KillPanel",),
+    "notebook.widgets.picker": ("SnapshotPicker",),
     "snapshot.document": ("Snapshot", "read_snapshot"),
     "snapshot.salvage": ("Salvage",),
     "snapshot.summary": ("Summary", "summarize"),
@@ -130,10 +136,12 @@ __all__ = [
     "RULES",
     "TABLES",
     "Archive",
+    "AuditPanel",
     "BmuxPaths",
     "Executor",
     "ForensicsError",
     "KillOutcome",
+    "KillPanel",
     "KillPlan",
     "LockState",
     "Passage",
@@ -148,6 +156,7 @@ __all__ = [
     "SalvageOutcome",
     "ShownTable",
     "Snapshot",
+    "SnapshotPicker",
     "Summary",
     "Tables",
     "UndoPlan",

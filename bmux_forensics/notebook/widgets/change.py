@@ -1,0 +1,253 @@
+"""What a panel that changes a file does: show a plan, apply it to those bytes alone, undo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bmux_forensics as bf
+from bmux_forensics.errors import (
+    BusyError,
+    ForensicsError,
+    SnapshotChangedError,
+    UsageError,
+    path_text,
+)
+from bmux_forensics.notebook.widgets import controls, markup
+from bmux_forensics.notebook.widgets.panel import Panel, handler
+from bmux_forensics.notebook.widgets.picker import SnapshotPicker
+
+Source = str | Path | SnapshotPicker | None
+"""A file, a picker to follow, or None for a picker of the panel's own."""
+
+
+class ChangePanel(Panel):
+    """A panel on one snapshot file that plans a change, applies it and takes it back.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file.
+    snapshot : Snapshot or None
+        The file as it was read: what is shown stands in these bytes.
+    plan : KillPlan, RepairPlan or None
+        The plan on the screen.
+    outcome : Passage or None
+        What the last apply or undo did to the file.
+    """
+
+    _verb = "change"
+
+    def __init__(self, title: str, name: str, source: Source) -> None:
+        super().__init__(title, name)
+        self.path: Path | None = None
+        self.snapshot: bf.Snapshot | None = None
+        self.tables: bf.Tables | None = None
+        self.plan: Any = None
+        self.outcome: bf.Passage | None = None
+        self._own = SnapshotPicker() if source is None else None
+        self._picker = source if isinstance(source, SnapshotPicker) else self._own
+        self._fixed = Path(source) if isinstance(source, str | Path) else None
+        self._about = controls.html("about")
+        self._plan_area = controls.html("plan")
+        self._picture_area = controls.html("picture-area")
+        self._outcome_area = controls.html("outcome")
+        self._reload = controls.button("Reload", "Read the file again", "reload")
+        self._preview = controls.button(
+            f"Preview {self._verb}", "Show what would be done; nothing is written", "preview"
+        )
+        self._phrase = controls.field("Type to confirm", "", "confirm")
+        self._apply = controls.button(
+            f"Apply {self._verb}", "Do what the plan says", "apply", look="danger", off=True
+        )
+        self._undo = controls.button(
+            "Undo last change", "Take back the newest change of this file", "undo"
+        )
+
+    def _build(self, *parts: Any) -> None:
+        """Put the parts of a panel between what is read and what can be done."""
+        top = (self._own.widget,) if self._own is not None else ()
+        controls.show(self._phrase, shown=False)
+        self._arrange(
+            *top,
+            controls.row(self._reload, self._about),
+            *parts,
+            controls.row(self._preview),
+            self._plan_area,
+            self._picture_area,
+            controls.row(self._phrase, self._apply, self._undo),
+            self._message,
+            self._outcome_area,
+        )
+        for button, do in (
+            (self._reload, self._read_again),
+            (self._preview, self._look),
+            (self._apply, self._go),
+            (self._undo, self._take_back),
+        ):
+            button.on_click(do)
+        controls.on_value(self._phrase, lambda _: self._unlock())
+        if self._picker is not None:
+            self._picker.follow(self._read_again)
+        self._read_again()
+
+    # --- what each panel says -----------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Show what the file holds; called when it was read, or when there is none."""
+
+    def _planned(self) -> Any:
+        """Make the plan that is asked for."""
+        raise NotImplementedError
+
+    def _described(self, plan: Any) -> str:
+        """Return a plan as markup."""
+        raise NotImplementedError
+
+    def _drawn(self, plan: Any) -> str:
+        """Return a picture of a plan as markup, where there is one."""
+        del plan
+        return ""
+
+    def _carried_out(self, plan: Any) -> bf.Passage:
+        """Apply a plan."""
+        raise NotImplementedError
+
+    def _told_of(self, plan: Any, passage: bf.Passage) -> str:
+        """Say in a line what was done."""
+        raise NotImplementedError
+
+    def _to_type(self, plan: Any) -> str:
+        """Return what has to be typed before a plan is applied; empty for nothing."""
+        del plan
+        return ""
+
+    def _aftermath(self, passage: bf.Passage) -> str:
+        """Return markup on what else became of an apply."""
+        del passage
+        return ""
+
+    # --- reading --------------------------------------------------------------------------
+
+    @handler
+    def _read_again(self) -> None:
+        self._outcome_area.value = ""
+        self._read()
+
+    def _read(self) -> None:
+        self._drop_plan()
+        self.path = self._fixed or (self._picker.path if self._picker else None)
+        self.snapshot = self.tables = None
+        for button in (self._reload, self._preview, self._undo):
+            button.disabled = self.path is None
+        self._about.value = markup.paragraph("Pick a snapshot first.") if self.path is None else ""
+        try:
+            if self.path is not None:
+                self.snapshot = bf.open_snapshot(self.path)
+                self.tables = bf.load_tables(self.snapshot)
+                self._about.value = _about(self.snapshot)
+        finally:
+            self._fill()
+
+    def _drop_plan(self) -> None:
+        self.plan = None
+        self._plan_area.value = self._picture_area.value = ""
+        self._phrase.value = ""
+        controls.show(self._phrase, shown=False)
+        self._apply.disabled = True
+
+    # --- looking, doing, taking back ------------------------------------------------------
+
+    @handler
+    def _look(self) -> None:
+        """Show the plan for the bytes that are on the screen; refuse others."""
+        self._drop_plan()
+        self._outcome_area.value = ""
+        self._say("note", f"Planning the {self._verb} …")
+        plan = self._planned()
+        _ = plan.after  # what can't be written back is refused before anybody is asked
+        self._plan_area.value = self._described(plan)
+        self.plan = plan
+        words = self._to_type(plan)
+        self._phrase.description = f"Type “{words}” to confirm"
+        controls.show(self._phrase, bool(words))
+        self._unlock()
+        self._picture_area.value = self._drawn(plan)  # last: it takes longer than the plan
+        self._clear()
+
+    def _unlock(self) -> None:
+        self._apply.disabled = not self._may_go()
+
+    def _may_go(self) -> bool:
+        if self.plan is None or self.plan.after is None:
+            return False
+        typed: str = self._phrase.value
+        return typed.strip() == self._to_type(self.plan)
+
+    @handler
+    def _go(self) -> None:
+        """Apply the plan on the screen, once."""
+        if not self._may_go():
+            raise UsageError("apply", "no plan, or it is not confirmed", advice="preview first")
+        plan = self.plan
+        self._apply.disabled = True
+        self._say("note", f"Applying the {self._verb} …")
+        try:
+            passage = self._carried_out(plan)
+        except SnapshotChangedError:
+            self._drop_plan()  # it can never be applied any more
+            raise
+        except ForensicsError:
+            self._unlock()  # once the lock is free, or the disk has room, it can
+            raise
+        line = self._told_of(plan, passage)
+        self._end(passage, line, self._aftermath(passage))
+
+    @handler
+    def _take_back(self) -> None:
+        """Undo the newest change of the file that holds."""
+        if self.path is None:
+            raise UsageError("undo", "no snapshot", advice="pick one first")
+        plan = bf.plan_undo("last", self.path)
+        self._say("note", f"Taking back {plan.verb} …")
+        passage = bf.apply_undo(plan)
+        line = f"Taken back: the {plan.verb} of {plan.when}. The file is byte for byte as before it"
+        more = markup.paragraph("Processes that were ended stay ended.")
+        self._end(passage, line, more if plan.verb == "kill" else "")
+
+    def _end(self, passage: bf.Passage, line: str, more: str) -> None:
+        """Say what was done, and show the file as it is now, here and in the other panels."""
+        self.outcome = passage
+        self._clear()
+        if self._picker is not None:
+            self._picker.tell()  # which reads the file again here, too
+        else:
+            self._read()
+        self._outcome_area.value = markup.note("done", line, more=_facts(passage) + more)
+
+    def _hint(self, error: ForensicsError) -> str:
+        if isinstance(error, SnapshotChangedError):
+            return "; press Reload to see the file as it is now"
+        if isinstance(error, BusyError):
+            return "; nothing was changed"
+        return ""
+
+
+def _about(snapshot: bf.Snapshot) -> str:
+    saved = f"saved {snapshot.saved_at:%Y-%m-%d %H:%M:%S} UTC" if snapshot.saved_at else ""
+    size = f"{len(snapshot.raw):,} bytes"
+    parts = (path_text(Path(snapshot.name).name), saved, size, f"sha256 {snapshot.sha256[:12]}…")
+    return markup.paragraph(markup.text(" · ".join(part for part in parts if part)))
+
+
+def _facts(passage: bf.Passage) -> str:
+    """Return what a change did to the file, as markup."""
+    hashes = f"sha256 {_short(passage.sha256_before)} → {_short(passage.sha256_after)}"
+    lines = [hashes, *passage.notes]
+    if passage.backup is not None:
+        lines.append(f"the old bytes are kept in {path_text(passage.backup)}")
+    return "".join(f"<br>{markup.text(line, 1000)}" for line in lines)
+
+
+def _short(sha256: str | None) -> str:
+    return "no file" if sha256 is None else f"{sha256[:12]}…"

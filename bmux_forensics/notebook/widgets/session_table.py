@@ -1,0 +1,194 @@
+"""Sessions in a table with a check box each: what identifies them, found, paged, picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pandas as pd
+
+from bmux_forensics.notebook.text import clipped, counted, plain, short_id
+from bmux_forensics.notebook.widgets import controls, markup
+from bmux_forensics.notebook.widgets.records import Record, records
+
+PAGE: Final = 12
+"""Sessions on the screen at once."""
+
+_SIGNS: Final = {"bound": "●", "unbound": "○", "hollow": "◌", "lost": "✖"}
+_LEGEND: Final = (
+    "● bound: a context (a tab) leads to it · ○ unbound: none does, which is normal for one "
+    "made from the command line · ◌ hollow: it has no panes · ✖ lost: only other parts of the "
+    "file still speak of it"
+)
+_HEAD: Final = ("short id", "status", "panes", "commands", "folders")
+_NAME: Final = 40
+
+
+class SessionTable:
+    """The sessions of a snapshot, to pick from.
+
+    Parameters
+    ----------
+    on_pick : callable
+        Called when other sessions are picked.
+
+    Attributes
+    ----------
+    picked : dict of str to str
+        The ids that are picked and the sessions' names, in the order of picking.
+    """
+
+    def __init__(self, on_pick: Callable[[], None]) -> None:
+        self.picked: dict[str, str] = {}
+        self._on_pick = on_pick
+        self._rows: list[Record] = []
+        self._hits: list[Record] = []
+        self._first = 0
+        self._filling = False
+        self._find = controls.field("Find", "part of a name, id, command or folder", "find-session")
+        self._all = controls.button("Pick all found", "Pick every session that is found", "all")
+        self._none = controls.button("Pick none", "Let go of every session", "none")
+        self._before = controls.button("◀ Before", "The sessions before these", "before")
+        self._after = controls.button("After ▶", "The sessions after these", "after")
+        self._count = controls.html("count")
+        self._lines = [self._line(i) for i in range(PAGE)]
+        self._pages = controls.row(self._before, self._after)
+        head = controls.row(
+            controls.html("head-name", "<b>session</b>"),
+            controls.html("head-cells", _cells(_HEAD, "b")),
+        )
+        head.children[0].layout.width = "14em"
+        head.children[1].layout.flex = "1 1 22em"
+        legend = controls.html("legend", f'<p class="bf-muted">{_LEGEND}</p>')
+        self.widget = controls.column(
+            controls.row(self._find, self._all, self._none),
+            head,
+            *(line for line, _, _ in self._lines),
+            self._pages,
+            self._count,
+            legend,
+        )
+        controls.on_value(self._find, lambda _: self._search())
+        self._all.on_click(lambda _: self._pick_all())
+        self._none.on_click(lambda _: self._pick_none())
+        self._before.on_click(lambda _: self._turn(-PAGE))
+        self._after.on_click(lambda _: self._turn(PAGE))
+
+    def fill(self, status: pd.DataFrame) -> None:
+        """Show other sessions; what is picked stays picked where it is still there.
+
+        Parameters
+        ----------
+        status : DataFrame
+            As `session_status` gives it, of one snapshot.
+        """
+        names = ["session_id", "name", "status", "panes", "commands", "folders"]
+        self._rows = records(status[names])
+        for row in self._rows:
+            row["words"] = _words(row).casefold()
+        there = {row["session_id"] for row in self._rows if _can_go(row)}
+        self.picked = {i: name for i, name in self.picked.items() if i in there}
+        self._search()
+
+    def pick(self, *session_ids: str) -> None:
+        """Pick sessions by id, as the check boxes do."""
+        wanted = set(session_ids)
+        self._take([row for row in self._rows if row["session_id"] in wanted])
+
+    def _line(self, number: int) -> tuple[Any, Any, Any]:
+        box = controls.check("", "pick-session")
+        cells = controls.html("session-cells")
+        line = controls.named(controls.row(box, cells), "session")
+        controls.on_value(box, lambda change: self._toggle(number, picked=change["new"]))
+        return line, box, cells
+
+    def _search(self) -> None:
+        sought = self._find.value.casefold().split()
+        self._hits = [row for row in self._rows if all(word in row["words"] for word in sought)]
+        self._first = 0
+        self._draw()
+
+    def _turn(self, by: int) -> None:
+        last = max(0, (len(self._hits) - 1) // PAGE * PAGE)
+        self._first = min(max(0, self._first + by), last)
+        self._draw()
+
+    def _toggle(self, number: int, *, picked: bool) -> None:
+        if self._filling:
+            return
+        row = self._hits[self._first + number]
+        if picked:
+            self._take([row])
+        else:
+            self.picked.pop(row["session_id"], None)
+            self._changed()
+
+    def _pick_all(self) -> None:
+        self._take(self._hits)
+
+    def _pick_none(self) -> None:
+        self.picked.clear()
+        self._changed()
+
+    def _take(self, rows: list[Record]) -> None:
+        self.picked |= {row["session_id"]: _name(row) for row in rows if _can_go(row)}
+        self._changed()
+
+    def _changed(self) -> None:
+        self._draw()
+        self._on_pick()
+
+    def _draw(self) -> None:
+        self._filling = True  # what is shown changes, not what is picked
+        try:
+            shown = self._hits[self._first : self._first + PAGE]
+            for i, (line, box, cells) in enumerate(self._lines):
+                controls.show(line, i < len(shown))
+                if i < len(shown):
+                    _show_row(shown[i], box, cells, picked=shown[i]["session_id"] in self.picked)
+        finally:
+            self._filling = False
+        self._before.disabled = self._first == 0
+        self._after.disabled = self._first + PAGE >= len(self._hits)
+        controls.show(self._pages, len(self._hits) > PAGE)
+        self._count.value = markup.paragraph(markup.text(self._counted(len(shown)), 400))
+
+    def _counted(self, shown: int) -> str:
+        found = f"{counted(len(self._hits), 'session')} of {len(self._rows):,}"
+        place = f", {self._first + 1:,} to {self._first + shown:,} shown" if shown else ""
+        names = ", ".join(self.picked.values())
+        picked = f"{len(self.picked):,} picked: {names}" if self.picked else "none picked yet"
+        return f"{found}{place}; {picked}"
+
+
+def _show_row(row: Record, box: Any, cells: Any, *, picked: bool) -> None:
+    box.description = _name(row)
+    box.tooltip = f"Pick session {_name(row)}, {plain(row['session_id'])}"
+    box.disabled = not _can_go(row)
+    box.value = picked
+    status = f"{_SIGNS[row['status']]} {row['status']}"
+    commands, folders = ", ".join(row["commands"]), ", ".join(row["folders"])
+    panes = counted(row["panes"], "pane")
+    shown = (short_id(plain(row["session_id"])), status, panes, commands or "–", folders or "–")
+    cells.value = _cells(shown, "span")
+
+
+def _cells(values: tuple[str, ...], tag: str) -> str:
+    cells = "".join(
+        f'<span title="{markup.text(v)}"><{tag}>{markup.text(v)}</{tag}></span>' for v in values
+    )
+    return f'<div class="bf-cells">{cells}</div>'
+
+
+def _can_go(row: Record) -> bool:
+    """Tell whether a session has a row that can be killed, and an id to name it by."""
+    return row["status"] != "lost" and isinstance(row["session_id"], str)
+
+
+def _name(row: Record) -> str:
+    return clipped(plain(row["name"]), _NAME) or "(no name)"
+
+
+def _words(row: Record) -> str:
+    parts = (plain(row["name"]), plain(row["session_id"]), row["status"])
+    return " ".join((*parts, *map(plain, row["commands"]), *map(plain, row["folders"])))
