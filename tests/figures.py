@@ -66,6 +66,7 @@ class Figures:
 
     def __init__(self) -> None:
         self._found: dict[str, Figure] = {}
+        self.lost: list[str] = []
 
     def add(
         self,
@@ -82,14 +83,24 @@ class Figures:
         self._found[fault] = _sum(before, Figure(fault, tried, kept, losses, unit))
 
     @contextmanager
-    def trying(self, fault: str, *, unit: str = "points") -> Iterator[None]:
-        """Count one point; it is a loss if the block fails."""
+    def trying(self, fault: str, about: object = "", *, unit: str = "points") -> Iterator[None]:
+        """Count one point; it is a loss if the block fails.
+
+        With a word `about` the point, the test goes on with the next one and fails at the
+        end, so that one run finds all there is to find.
+        """
         try:
             yield
+        except AssertionError as problem:
+            self.add(fault, 1, losses=1, unit=unit)
+            if not about:
+                raise
+            self.lost.append(f"{fault}: {about}: {problem}")
         except BaseException:
             self.add(fault, 1, losses=1, unit=unit)
             raise
-        self.add(fault, 1, unit=unit)
+        else:
+            self.add(fault, 1, unit=unit)
 
     def found(self) -> list[Figure]:
         """Return what was counted, a figure for each kind of fault."""
@@ -172,6 +183,7 @@ def figures(record_property: Any) -> Iterator[Figures]:
     yield counted
     for figure in counted.found():
         record_property(_PROPERTY, asdict(figure))
+    assert not counted.lost, "\n".join(counted.lost)
 
 
 class _Listener:

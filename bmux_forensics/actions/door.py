@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -247,9 +247,16 @@ def is_own_snapshot(path: Path) -> bool:
 def _locked(path: Path, timeout: float) -> Iterator[Callable[[], None]]:
     """Hold the locks of a file that is there; as `locked_names`."""
     if not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - Path.is_file raises where we may not look
+        _tidy(path)
         read_regular(path)  # says what is wrong, and no lock is left in the file's place
     with locked_names(path, timeout) as last_look:
         yield last_look
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a run left that was killed after it had moved the file away."""
+    with suppress(OSError), Folder(path.parent) as folder:
+        sweep(folder, path.name)
 
 
 @contextmanager

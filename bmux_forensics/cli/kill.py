@@ -157,7 +157,10 @@ def _run(request: Request, *, as_json: bool) -> int:
         else:
             tell(request, result)
     except WriteError as error:
-        if result.outcome is not None and result.outcome.passage.applied:
+        passage = result.outcome.passage if result.outcome else None
+        if passage is not None and passage.moved_aside is not None:
+            raise PartlyDoneError("kill", f"the file is moved aside, but {error}") from error
+        if passage is not None and passage.applied:
             raise PartlyDoneError("kill", f"the sessions are gone, but {error}") from error
         raise
     return result.exit_code

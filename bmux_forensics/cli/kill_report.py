@@ -135,16 +135,18 @@ def document(request: Request, result: Result, error: BaseException | None) -> d
     before = passage.sha256_before if passage else plan.snapshot.sha256 if plan else None
     after = passage.sha256_after if passage else _would_be(plan)
     failed = error is not None and result.outcome is None
-    interrupted = error is not None and (
-        caught_by_others() is not None or not isinstance(error, ForensicsError)
+    half_way = error is not None and (
+        caught_by_others() is not None
+        or not isinstance(error, ForensicsError)
+        or isinstance(error, PartlyDoneError)
     )
     return {
         "schema": SCHEMA,
         **failure(error),
         "snapshot": path_text(path),
         "had_snapshot": os.path.lexists(path) if failed else result.had_snapshot,
-        # The signal may have come before the rename or after it.
-        "applied": passage.applied if passage else None if interrupted else False,
+        # What ended it may have come before the rename or after it.
+        "applied": passage.applied if passage else None if half_way else False,
         "moved_aside": path_text(passage.moved_aside) if passage and passage.moved_aside else None,
         "removed_session_ids": list(plan.session_ids) if plan else [],
         "removed_context_ids": list(plan.context_ids) if plan else [],

@@ -59,8 +59,8 @@ class _Result:
 
     @property
     def applied(self) -> bool | None:
-        """None after a signal: it may have come before the rename or after it."""
-        if isinstance(self.error, Interrupted):
+        """None where what ended it may have come before the rename or after it."""
+        if isinstance(self.error, Interrupted | PartlyDoneError):
             return None
         return self.passage is not None and self.passage.applied
 

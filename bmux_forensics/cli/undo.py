@@ -21,7 +21,13 @@ from bmux_forensics.cli.options import (
     YES,
 )
 from bmux_forensics.cli.output import put, put_json, say
-from bmux_forensics.errors import ConfirmationNeededError, DeclinedError, path_text
+from bmux_forensics.errors import (
+    ConfirmationNeededError,
+    DeclinedError,
+    PartlyDoneError,
+    WriteError,
+    path_text,
+)
 
 _WAYS = {
     "replace": "the old bytes are put in its place",
@@ -76,10 +82,15 @@ def command(  # noqa: PLR0913 - one parameter an option
         if as_json:
             put_json(_document(plan, None, error))
         raise
-    if as_json:
-        put_json(_document(plan, passage, None))
-    else:
-        _tell(plan, passage, quiet=quiet)
+    try:
+        if as_json:
+            put_json(_document(plan, passage, None))
+        else:
+            _tell(plan, passage, quiet=quiet)
+    except WriteError as error:
+        if passage is None:
+            raise
+        raise PartlyDoneError("undo", f"it is undone, but {error}") from error
     return 0
 
 
@@ -113,8 +124,10 @@ def _tell(plan: bf.UndoPlan, passage: bf.Passage | None, *, quiet: bool) -> None
     say(f"to have it again: bmux-forensics undo {passage.entry}")
 
 
-def _is_signal(error: BaseException | None) -> bool:
-    return error is not None and not isinstance(error, bf.ForensicsError)
+def _is_half_way(error: BaseException | None) -> bool:
+    if error is None:
+        return False
+    return isinstance(error, PartlyDoneError) or not isinstance(error, bf.ForensicsError)
 
 
 def _document(
@@ -129,8 +142,8 @@ def _document(
         "change": plan.change if plan else None,
         "verb": plan.verb if plan else None,
         "way": plan.way if plan else None,
-        # The signal may have come before the rename or after it.
-        "applied": passage is not None or (None if _is_signal(error) else False),
+        # What ended it may have come before the rename or after it.
+        "applied": passage is not None or (None if _is_half_way(error) else False),
         "entry": passage.entry if passage else None,
         "sha256_before": plan.sha256_now if plan else None,
         "sha256_after": plan.sha256_restored if plan else None,

@@ -109,7 +109,7 @@ class Member:
                     os.kill(self.identity.pid, number)
         except ProcessLookupError:
             return False
-        except PermissionError:
+        except OSError:
             self.refused = True
             return False
         return True

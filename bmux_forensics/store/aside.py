@@ -120,7 +120,7 @@ def _move(folder: Folder, identity: FileIdentity, aside: str) -> None:
     except BaseException:
         folder.discard(aside)
         raise
-    folder.unlink(held)
+    folder.discard(held)  # the file is moved whatever becomes of this third name
 
 
 def _move_without_links(folder: Folder, identity: FileIdentity, aside: str) -> None:

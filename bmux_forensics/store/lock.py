@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from bmux_forensics.errors import BusyError
+from bmux_forensics.errors import BusyError, PartlyDoneError
 from bmux_forensics.store.marker import holder_alive, links_of, lock_path, look
 from bmux_forensics.store.process import this_process
-from bmux_forensics.store.refusals import write_error, writing
+from bmux_forensics.store.refusals import meaning, writing
 from bmux_forensics.store.waiting import POLL, Claim
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ class LockHeldError(BusyError):
         self.pid = holder.pid if holder else None
         self.host = holder.host if holder else ""
         self.alive = holder_alive(seen.marker) if seen else None
+
+
+class LockLeftError(PartlyDoneError):
+    """The lock could not be removed; what was done while it was held is done."""
+
+    kind = "lock-left"
 
 
 class SnapshotLock(filelock.BaseFileLock):
@@ -181,7 +187,11 @@ class SnapshotLock(filelock.BaseFileLock):
                 claim.let_go()
         except OSError as error:
             self._forget()
-            raise write_error(self.lock_file, "removing the lock", error) from error
+            raise LockLeftError(
+                self.lock_file,
+                f"removing the lock failed: {meaning(error)[0]}",
+                advice="what was done is done; then `bmux-forensics unlock`",
+            ) from error
         self._forget()  # only now: whatever interrupts the removal, it can be done again
 
     def _forget(self) -> None:
@@ -244,11 +254,28 @@ def locked(
         Somebody else held one all the while.
     WriteError
         A lock can't be made.
+    LockLeftError
+        The block is through, and a lock can't be removed.
     """
     end = time.monotonic() + timeout
     with ExitStack() as stack:
         locks = [SnapshotLock(name) for name in sorted(links_of(snapshot))]
         for lock in locks:
-            stack.callback(lock.release)  # first: a signal may come as soon as it is taken
+            stack.push(_release_of(lock))  # first: a signal may come as soon as it is taken
             lock.acquire(timeout=max(0.0, end - time.monotonic()))
         yield lambda: all(lock.is_ours for lock in locks)
+
+
+def _release_of(lock: SnapshotLock) -> Callable[..., None]:
+    """Return what lets go of a lock; a failure to do so hides no other error."""
+
+    def release(kind: object, error: BaseException | None, trace: object) -> None:
+        del kind, trace
+        try:
+            lock.release()
+        except LockLeftError as left:
+            if error is None:
+                raise
+            error.add_note(str(left))
+
+    return release

@@ -1,0 +1,68 @@
+"""When the system refuses a step, the old bytes stay, a line says why, and nobody is ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.figures import Figures
+from tests.host.conftest import is_running
+
+from .aftermath import require_whole
+from .forks import Ended, Forks, Run
+from .operations import OPERATIONS, Operation, Scene, lay_out
+from .tracing import distinct, injected, require_strace, traced
+
+ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EDQUOT", "EINTR")
+PROGRAM = "bmux-forensics: "
+REFUSED = (3, 4, 6)
+"""Exit codes that promise an unchanged file."""
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_error_at_every_step(
+    name: str, forks: Forks, scene: Scene, figures: Figures, tmp_path: Path, *, soak: bool
+) -> None:
+    require_strace()
+    operation = OPERATIONS[name]
+
+    def start() -> Run:
+        lay_out(operation, scene)
+        return forks.start(scene.arguments, env=scene.env)
+
+    steps = traced(start, tmp_path, tmp_path / "log")
+    scene.new = scene.bytes_now()
+    places = list(enumerate(steps if soak else distinct(steps)))
+    points = [
+        (step, error)
+        for place, step in places
+        for error in (ERRORS if soak else [ERRORS[place % len(ERRORS)]])
+    ]
+    codes = set()
+    for step, error in points:
+        fault = f"error during {operation.name}"
+        with figures.trying(fault, about=f"{error} at {step}"):
+            lay_out(operation, scene)
+            run = forks.start(scene.arguments, env=scene.env)
+            ended = injected(run, step, f"error={error}", tmp_path)
+            codes.add(ended.code)
+            _check(operation, scene, forks, ended)
+    assert 6 in codes
+
+
+def _check(operation: Operation, scene: Scene, forks: Forks, ended: Ended) -> None:
+    now, before, new = scene.bytes_now(), scene.before, scene.new
+    assert "Traceback" not in ended.err, ended
+    assert ended.code in (0, 5, *REFUSED), ended
+    if ended.code in REFUSED:
+        (line,) = [line for line in ended.err.splitlines() if line.startswith(PROGRAM)]
+        unproven = "the new file can't be read back" in line
+        assert now == (new if unproven else before), ended
+    else:
+        assert now == new, ended
+    if ended.code == 5:
+        assert PROGRAM in ended.err, ended
+    if operation.name == "kill" and now == before:
+        assert all(is_running(child.pid) for child in scene.children), ended
+    require_whole(operation, scene, forks)
