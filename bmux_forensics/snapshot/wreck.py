@@ -99,8 +99,8 @@ def _payload(raw: bytes, start: int, limit: int) -> tuple[bytes, int, bool]:
     if _CLOSED.match(raw, end, limit):
         try:
             return bytes(orjson.loads(b"[" + raw[start:end] + b"]")), end, True
-        except ValueError:
-            pass  # a number over 255, or two without a comma between them
+        except (TypeError, ValueError):
+            pass  # a number over 255 or over 64 bits, or two without a comma between them
     closing = _CLOSED.search(raw, start, limit)
     end = closing.start() if closing else limit
     items = raw[start:end].split(b",")

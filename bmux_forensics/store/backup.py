@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 _BACKUPS = "backups"
 _ORIGIN = "origin"
+_LONGEST_PATH = 1 << 16
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 _NAME = re.compile(
     r"(?P<taken>\d{8}T\d{6}\.\d{6}Z)_(?P<sha256>[0-9a-f]{64})"
-    r"_(?P<mode>[0-7]{1,7})_(?P<uid>\d+)_(?P<gid>\d+)_(?P<mtime>-?\d+)\.backup"
+    r"_(?P<mode>[0-7]{1,7})_(?P<uid>\d+)_(?P<gid>\d+)_(?P<mtime>-?\d+)\.backup",
+    re.ASCII,
 )
 
 
@@ -230,21 +232,52 @@ def backups(origin: Path | None = None, *, uid: int | None = None) -> Iterator[B
 def _list_one(path: Path) -> Iterator[Backup]:
     if not path.is_dir():
         return
-    try:
-        origin = Path(os.fsdecode((path / _ORIGIN).read_bytes()))
-    except OSError:
+    origin = _origin(path)
+    if origin is None:
         return
     for name in sorted(p.name for p in path.iterdir()):
-        found = _NAME.fullmatch(name)
-        if found is None:
-            continue
-        yield Backup(
-            path=path / name,
-            origin=origin,
-            taken=dt.datetime.strptime(found["taken"], _MOMENT).replace(tzinfo=dt.UTC),
-            sha256=found["sha256"],
-            mode=int(found["mode"], 8),
-            uid=int(found["uid"]),
-            gid=int(found["gid"]),
-            mtime_ns=int(found["mtime"]),
-        )
+        found = parse_name(name, path, origin)
+        if found is not None:
+            yield found
+
+
+def _origin(path: Path) -> Path | None:
+    """Read whose backups a folder holds; what is no file of ours is not waited for."""
+    try:
+        with Folder(path) as folder:
+            fd = folder.open(_ORIGIN, READ)
+            try:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    return None
+                return Path(os.fsdecode(os.read(fd, _LONGEST_PATH)))
+            finally:
+                os.close(fd)
+    except OSError:
+        return None
+
+
+def parse_name(name: str, folder: Path, origin: Path) -> Backup | None:
+    """Read a backup's name; None for every other.
+
+    Examples
+    --------
+    >>> parse_name("snap.json.backup", Path(), Path("snap.json")) is None
+    True
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        taken = dt.datetime.strptime(found["taken"], _MOMENT).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None  # digits that are no moment: nobody who keeps backups wrote them
+    return Backup(
+        path=folder / name,
+        origin=origin,
+        taken=taken,
+        sha256=found["sha256"],
+        mode=int(found["mode"], 8),
+        uid=int(found["uid"]),
+        gid=int(found["gid"]),
+        mtime_ns=int(found["mtime"]),
+    )

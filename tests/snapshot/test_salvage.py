@@ -220,6 +220,12 @@ def test_text_made_to_meet_everywhere_is_given_up(monkeypatch: pytest.MonkeyPatc
     assert 10 < len(looked) < 40
 
 
+def test_a_number_of_any_size_is_one_wrong_byte() -> None:
+    raw = World((part("sessions", [session(SESSIONS[0]), session(SESSIONS[1])]),)).raw
+    result = salvage(raw[:-40].replace(b" 91,", b" " + b"9" * 400 + b",", 1), "x")
+    assert b"".join(section.payload for section in sections_of(result.raw).values())
+
+
 @given(
     NUMBERS,
     st.integers(0, 10),

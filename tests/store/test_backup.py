@@ -223,6 +223,21 @@ def test_opening_the_state_twice_is_the_same(state: Path) -> None:
     assert names(state) == ["journal"]
 
 
+def test_strange_names_and_what_is_no_file_are_no_backups(snapshot: Path, state: Path) -> None:
+    kept = keep(snapshot)
+    strange = kept.with_name(
+        "99999999T999999.000000Z" + kept.name[len("20261122T115637.000000Z") :]
+    )
+    strange.touch()
+    for place in ("fifo", "link"):
+        (state / "backups" / place).mkdir()
+    os.mkfifo(state / "backups" / "fifo" / "origin")
+    (state / "backups" / "link" / "origin").symlink_to("/etc/hostname")
+    for place in ("fifo", "link"):
+        (state / "backups" / place / kept.name).touch()
+    assert [backup.path for backup in backups()] == [kept]
+
+
 def test_a_full_disk_keeps_nothing_half(tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespaces here: a full disk for backups was not tried")
