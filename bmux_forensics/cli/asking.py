@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
 import click
 
+from bmux_forensics.cli.endings import Interrupted
 from bmux_forensics.errors import ConfirmationNeededError, printable
 
 
@@ -28,13 +30,20 @@ def confirm(
         raise refusal
     if show is not None:
         show()
-    click.echo(f"{printable(question)} [y/N]: ", nl=False, err=True)
+    try:
+        answer = _answer(f"{printable(question)} [y/N]: ")
+    except OSError as gone:
+        # The terminal hung up, and its signal may still be on the way.
+        raise Interrupted(signal.SIGHUP) from gone
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _answer(question: str) -> str:
+    click.echo(question, nl=False, err=True)
     answer = ""
     try:
         answer = sys.stdin.readline()
-    except OSError:
-        pass  # the terminal is gone: nobody said yes
     finally:
         if not answer.endswith("\n"):
             click.echo(err=True)
-    return answer.strip().lower() in ("y", "yes")
+    return answer
