@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak lint types layers tests notebooks refresh-notebooks bench lock clean
+.PHONY: help demo test soak lint types layers tests notebooks check-notebooks refresh-notebooks bench lock clean
 
 help:           ## show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -20,10 +20,14 @@ $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.notebook: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	touch $@
+
 demo: $(VENV)/.base  ## audit, plan and kill on a copy of a real snapshot, with proof
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/run.sh
 
-test: lint types layers tests notebooks  ## everything that must hold
+test: lint types layers tests check-notebooks  ## everything that must hold
 
 soak: $(VENV)/.dev  ## break everything around it, at every step and at length; prints what was lost
 	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz)
@@ -41,11 +45,15 @@ layers: $(VENV)/.dev  ## one direction of imports
 tests: $(VENV)/.dev  ## behaviour, properties, doctests
 	$(BIN)/pytest
 
-notebooks: $(VENV)/.dev  ## run the stored notebooks and compare their outputs
-	$(BIN)/pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg -p no:cacheprovider notebooks
+notebooks: $(VENV)/.notebook  ## open JupyterLab where newcomers start
+	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
+
+check-notebooks: $(VENV)/.dev  ## run the stored notebooks, compare their outputs, find hidden errors
+	$(BIN)/pytest -p tests.notebook_gate --nbval --nbval-sanitize-with notebooks/sanitize.cfg -p no:cacheprovider notebooks
 
 refresh-notebooks: $(VENV)/.dev  ## run the notebooks and store their outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --inplace --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_all_outputs_tags=nbval-ignore-output notebooks/*.ipynb
 
 bench: $(VENV)/.dev  ## ratios measured in one run
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,7 @@ from bmux_forensics.errors import path_text
 from bmux_forensics.notebook.text import clipped, plain
 
 _SAMPLES: Final = "sample_snapshots"
+_DAMAGED: Final = "notebooks/damaged"
 _ENDINGS: Final = ("json", "json.gz", "json.xz", "json.zst")
 
 
@@ -35,11 +36,14 @@ class Offer:
 
 
 def sample_folders() -> list[Path]:
-    """Return the folders of sample snapshots: in the checkout, or above where we are."""
+    """Return the folders of snapshots to learn on: in the checkout, or above where we are."""
     here = Path.cwd()
     roots = (Path(__file__).parents[3], here, *here.parents)
-    folder = next((r / _SAMPLES for r in roots if (r / _SAMPLES).is_dir()), None)
-    return sorted(p for p in folder.iterdir() if p.is_dir()) if folder else []
+    top = next((root for root in roots if (root / _SAMPLES).is_dir()), None)
+    if top is None:
+        return []
+    days = sorted(p for p in (top / _SAMPLES).iterdir() if p.is_dir())
+    return [*days, *(p for p in (top / _DAMAGED,) if p.is_dir())]
 
 
 def offers(folder: Path) -> list[Offer]:
