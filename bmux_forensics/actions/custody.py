@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from bmux_forensics.actions.custody_record import (
     records,
 )
 from bmux_forensics.errors import FileUnreadableError, ForensicsError, WriteError, path_text
+from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.journal import (
     INTENT,
     OUTCOME,
@@ -39,6 +40,7 @@ from bmux_forensics.store.journal import (
 )
 from bmux_forensics.store.journal_lines import Entry
 from bmux_forensics.store.process import is_gone
+from bmux_forensics.store.swapping import rescue
 
 MOST_KEYS: Final = 500
 """Keys of one table and action that are listed; of more, their number and hash."""
@@ -239,16 +241,16 @@ def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
     WriteError
         There is something open, and the journal can't be read or written.
     """
+    notes = _rescued(held)
     try:
         last = last_entry(uid)
         if not open_ids(last) and not _is_due(last):
-            return []
+            return notes
         changes = records(read_journal(uid).entries)
     except FileUnreadableError as error:
         raise WriteError(
             error.where, error.found, advice="the journal has to be readable"
         ) from error
-    notes = []
     for change in changes:
         ours = change.file == held
         if change.state != "open" or not (ours or is_gone(change.maker)):
@@ -263,6 +265,16 @@ def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
         change.state = STATES[verdict.state]
     lost = (change for change in changes if is_unaccounted(change))
     return [*notes, *(f"{c.verb} {c.id} of {path_text(c.file)}: {UNACCOUNTED}" for c in lost)]
+
+
+def _rescued(path: Path) -> list[str]:
+    """Find what a run that was killed held at that moment, and say where it is now."""
+    with suppress(OSError), Folder(path.parent) as folder:
+        return [
+            f"somebody saved {path_text(path)} while it was changed: that is kept in {name}"
+            for name in map(path_text, rescue(folder, path.name))
+        ]
+    return []
 
 
 def _is_due(last: Entry | None) -> bool:

@@ -182,7 +182,7 @@ class _Way:
         backup = keep_backup(self.identity, self.old.raw, self.old.sha256)
         with stage(self.identity, data, like=like) as staged:
             notice = self.notice(deed, sha256_after=staged.sha256, backup=str(backup))
-            with notice.concluded(lambda: not os.path.lexists(staged.temp)):
+            with notice.concluded(lambda: not staged.is_waiting()):
                 staged.commit(notice.before(self.last_look))
             notice.complete()
             passage = Passage(

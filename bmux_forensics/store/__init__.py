@@ -8,8 +8,9 @@ How a change happens, in this order, and why each step is there:
    anything can happen to them.
 4. `replace.stage`: whatever can fail by a full disk or a missing permission fails
    here, beside the file and not in it.
-5. `Staged.commit`: one last look at the file, one rename, the folder to the disk,
-   and the proof, read back from where the next reader will read.
+5. `Staged.commit`: one last look at the file, one rename that keeps what it replaces in
+   our hand (`swapping`), the folder to the disk, and the proof, read back from where the
+   next reader will read.
 
 Up to the rename a failure leaves the old file as it was, after it the new one.
 `aside.move_aside` is the same for a file that can't be read at all, and `unlock`

@@ -66,7 +66,7 @@ def move_aside(
             last_look()
         with writing(path, "moving the file aside"):
             _refuse_changed(folder, identity)
-            name = _free_name(folder, path.name, suffix)
+            name = free_name(folder, path.name, suffix)
             _move(folder, identity, name)
         _sync(folder, path, name)
     return path.parent / name
@@ -82,7 +82,7 @@ def _refuse_changed(folder: Folder, identity: FileIdentity, name: str = "") -> N
     raise SnapshotChangedError(str(identity.path), found, advice="read it again and plan anew")
 
 
-def _free_name(folder: Folder, name: str, suffix: str) -> str:
+def free_name(folder: Folder, name: str, suffix: str) -> str:
     """Find a name that is free; what an earlier run of the same second left stays as it is."""
     taken = set(folder.names())
     for count in itertools.count(1):

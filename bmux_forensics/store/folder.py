@@ -76,6 +76,11 @@ class Folder:
         if fd is not None:
             os.close(fd)
 
+    @property
+    def fd(self) -> int | None:
+        """The descriptor, for calls that Python has not; None where names are joined."""
+        return self._fd
+
     def _name(self, name: str) -> str:
         return name if self._fd is not None else str(self.path / name)
 

@@ -22,10 +22,11 @@ from bmux_forensics.store.process import ProcessName, is_gone, this_process
 
 _PREFIX = ".bmux-forensics."
 _PATTERN = re.compile(
-    r"\.bmux-forensics\.(?P<role>lock|break|stage|aside|copy)\.(?P<target>[0-9a-f]{8})"
+    r"\.bmux-forensics\.(?P<role>lock|break|stage|swap|aside|copy)\.(?P<target>[0-9a-f]{8})"
     r"\.(?P<place>[0-9a-f]{8})\.(?P<boot>[0-9a-f]{8})\.(?P<pidns>[0-9]*)"
     r"\.(?P<pid>[0-9]{1,10})-(?P<start>[0-9.]*)\.(?P<moment>[0-9a-f]{16})[0-9a-f]{8}\.tmp"
 )
+_LARGEST = (1 << 64) - 1
 _MANY = 2000  # names; listing a larger folder at every edit would cost more than the edit
 _OFTEN = 10.0  # seconds
 _listed: dict[tuple[int, int, int], float] = {}
@@ -44,7 +45,8 @@ class Leftover:
     owner : ProcessName
         The process that made it; host and boot are hashes here.
     moment : int
-        When it was made, on the monotonic clock of that boot.
+        When it was made, on the monotonic clock of that boot; in the role "swap", the inode
+        of the file that was made, which another one may have changed places with.
     """
 
     name: str
@@ -69,8 +71,15 @@ def target_mark(target: str) -> str:
     return _short(target)
 
 
-def temp_name(target: str, role: str) -> str:
+def temp_name(target: str, role: str, moment: int | None = None) -> str:
     """Make a name that no other file has, and that says who made it for what.
+
+    Parameters
+    ----------
+    target, role : str
+        As in `Leftover`.
+    moment : int, optional
+        As in `Leftover`; now by default.
 
     Examples
     --------
@@ -79,9 +88,10 @@ def temp_name(target: str, role: str) -> str:
     True
     """
     me = this_process()
+    number = (time.monotonic_ns() if moment is None else moment) & _LARGEST
     return (
         f"{_PREFIX}{role}.{target_mark(target)}.{_short(me.host, me.machine)}.{_short(me.boot)}"
-        f".{me.pidns}.{me.pid}-{me.start}.{time.monotonic_ns():016x}{secrets.token_hex(4)}.tmp"
+        f".{me.pidns}.{me.pid}-{me.start}.{number:016x}{secrets.token_hex(4)}.tmp"
     )
 
 
@@ -169,11 +179,15 @@ def _remove(folder: Folder, known: Leftover, owners: set[int]) -> bool:
     try:
         status = folder.status(known.name)
         ours = stat.S_ISREG(status.st_mode) and status.st_uid in owners
-        # What was held while it was moved may be the only name of somebody's file.
-        ours = ours and (known.role != "aside" or status.st_nlink > 1)
-        if not ours or not is_gone(known.owner):
+        if not ours or _is_only_name(known, status) or not is_gone(known.owner):
             return False
         folder.unlink(known.name)
     except OSError:
         return False
     return True
+
+
+def _is_only_name(known: Leftover, status: os.stat_result) -> bool:
+    """Tell whether this may be the only name of a file that somebody else made."""
+    made_here = known.role == "swap" and status.st_ino & _LARGEST == known.moment
+    return known.role in ("aside", "swap") and status.st_nlink < 2 and not made_here  # noqa: PLR2004 - two names

@@ -4,7 +4,8 @@ Staging does everything that can fail: a new file beside the target under a name
 of its own, written to the last byte, given the old one's owner, permissions,
 times and attributes, and brought to the disk. Committing looks one last time
 whether the target is still the file that was read, renames, brings the folder's
-names to the disk, and reads back what stands there now.
+names to the disk, and reads back what stands there now. Where the system can, the rename
+is an exchange: see `swapping`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bmux_forensics.store.leftovers import sweep, temp_name
 from bmux_forensics.store.placing import place, same_bytes
 from bmux_forensics.store.reading import Digest, FileIdentity
 from bmux_forensics.store.refusals import NotDurableError, meaning, write_error, writing
+from bmux_forensics.store.swapping import give_back, swap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +94,7 @@ class Staged:
         self._like = like
         self._folder: Folder
         self._inode = (0, 0)
+        self._held = ""
 
     @property
     def sha256(self) -> str:
@@ -129,7 +132,24 @@ class Staged:
 
     def _clean_up(self) -> None:
         self._folder.discard(self.temp.name)  # after a commit the name is not there any more
+        if self._held:
+            with suppress(OSError):
+                status = self._folder.status(self._held)
+                # What is neither ours nor the old file is somebody's save, and may be the only one.
+                if self._is_new(status) or (self._target and self._target.is_still(status)):
+                    self._folder.unlink(self._held)
         self._folder.close()
+
+    def _is_new(self, status: os.stat_result) -> bool:
+        return (status.st_dev, status.st_ino) == self._inode
+
+    def is_waiting(self) -> bool:
+        """Tell whether the new bytes still wait beside the file, and so are not in its place."""
+        for name in (self.temp.name, self._held):
+            with suppress(OSError):
+                if name and self._is_new((self.path.parent / name).lstat()):
+                    return True
+        return False
 
     def _write(self) -> None:
         source = None if self._target is None else self._open_target()
@@ -223,7 +243,7 @@ class Staged:
 
     def _rename(self) -> None:
         if self._target is not None:
-            self._folder.replace(self.temp.name, self.path.name)
+            self._exchange(self._target)
             return
         try:
             place(self._folder, self.temp.name, self.path.name)
@@ -232,13 +252,30 @@ class Staged:
                 str(self.path), "something is there already", advice="name another file"
             ) from None
 
+    def _exchange(self, target: FileIdentity) -> None:
+        """Take the old file into our hand, so that a save that came between is not destroyed."""
+        folder, name = self._folder, self.path.name
+        self._held = temp_name(name, "swap", self._inode[1])
+        folder.replace(self.temp.name, self._held)
+        try:
+            if not swap(folder, self._held, name):
+                folder.replace(self._held, name)
+                return
+        except FileNotFoundError:
+            raise _changed(self.path, "the file is gone") from None
+        if target.is_still(folder.status(self._held)):
+            folder.discard(self._held)
+            return
+        give_back(folder, self._held, name, self._inode[1])
+        raise _changed(self.path, "somebody else saved it at this very moment")
+
     def _prove(self) -> FileIdentity:
         """Read back what stands under the name; only then is it done."""
         fd = -1
         try:
             fd = self._folder.open(self.path.name, READ)
             status = os.fstat(fd)
-            if (status.st_dev, status.st_ino) != self._inode:
+            if not self._is_new(status):
                 raise _changed(self.path, "somebody else replaced the new file at once")
             if same_bytes(fd, self._data):
                 return FileIdentity.of(self.path, status)
