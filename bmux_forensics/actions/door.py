@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bmux_forensics.actions.custody import Deed, Notice, settle
 from bmux_forensics.actions.custody_judging import find_aside
-from bmux_forensics.actions.opening import open_for_change
+from bmux_forensics.actions.opening import SIZE_LIMIT, open_for_change
 from bmux_forensics.actions.serving import require_no_server
 from bmux_forensics.errors import BusyError, EvidenceError, ForensicsError, SnapshotChangedError
 from bmux_forensics.host.paths import find_paths
@@ -83,6 +83,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
     like: FileIdentity | None = None,
     assume_no_server: bool = False,
     ending: Ending | None = None,
+    size_limit: int | None = SIZE_LIMIT,
 ) -> Passage:
     """Change one snapshot file, or leave it exactly as it is.
 
@@ -112,6 +113,8 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
         Called when the file was changed, proven and its lock released, to end the
         processes that the journal's intent names; it looks for a live server again first.
         What it returns is journalled. Where it does not get that far, the journal says so.
+    size_limit : int or None
+        Refuse a file with more bytes than this; None lifts the limit.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
         The system would not let us write; nothing was changed (6).
     """
     with _locked(path, lock_timeout) as last_look:
-        snapshot, identity = open_for_change(path)
+        snapshot, identity = open_for_change(path, size_limit=size_limit)
 
         def look() -> None:
             last_look()

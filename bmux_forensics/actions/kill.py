@@ -11,6 +11,7 @@ from bmux_forensics.actions.custody import Deed
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.kill_plan import KillPlan, Reach, bound_to, plan_of_kill
 from bmux_forensics.actions.opening import (
+    SIZE_LIMIT,
     has_own_snapshot,
     open_for_change,
     own_snapshot_path,
@@ -75,6 +76,7 @@ def apply_kill(
             verb="kill",
             account=plan.deed,
             expect_sha256=plan.snapshot.sha256,
+            size_limit=None,  # the plan's own bytes passed the limit already
             lock_timeout=lock_timeout,
             assume_no_server=assume_no_server,
             ending=(lambda _: plan.end(assume_no_server=assume_no_server)) if plan.reach else None,
@@ -94,6 +96,7 @@ def kill(  # noqa: PLR0913 - each is a word of the request
     expect_sha256: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
     assume_no_server: bool = False,
+    size_limit: int | None = SIZE_LIMIT,
 ) -> KillOutcome:
     """Kill sessions in a snapshot file, reading and planning under the lock.
 
@@ -114,6 +117,8 @@ def kill(  # noqa: PLR0913 - each is a word of the request
         Seconds to wait for the lock.
     assume_no_server : bool
         Go ahead although it can't be told whether a server owns the file.
+    size_limit : int or None
+        Refuse a file with more bytes than this; None lifts the limit.
 
     Returns
     -------
@@ -143,6 +148,7 @@ def kill(  # noqa: PLR0913 - each is a word of the request
         unreadable=is_beyond_reading if all_sessions else None,
         assume_no_server=assume_no_server,
         ending=going.end if going.reach.covers(target) else None,
+        size_limit=size_limit,
     )
     return KillOutcome(passage, going.plan)
 
@@ -186,6 +192,7 @@ def preview_kill(  # noqa: PLR0913 - each is a word of the request
     scrub: bool = False,
     reach: Reach | None = None,
     expect_sha256: str | None = None,
+    size_limit: int | None = SIZE_LIMIT,
 ) -> KillPlan:
     """Read a snapshot file and plan a kill in it; as `plan_of_kill`, and nothing is written.
 
@@ -197,7 +204,7 @@ def preview_kill(  # noqa: PLR0913 - each is a word of the request
         As `plan_of_kill` and `bmux_forensics.actions.opening.open_for_change`.
     """
     target = Path(path) if path is not None else own_snapshot_path()
-    snapshot, _ = open_for_change(target)
+    snapshot, _ = open_for_change(target, size_limit=size_limit)
     require_bytes(snapshot, expect_sha256)
     plan = plan_of_kill(snapshot, selectors, all_sessions=all_sessions, scrub=scrub)
     return bound_to(plan, target, reach or Reach())

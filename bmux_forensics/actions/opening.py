@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import lzma
 import sys
-import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
-import zstandard
-
+from bmux_forensics.actions.compression import decompressed, is_compressed, limited
 from bmux_forensics.errors import (
     FileMissingError,
-    FileUnreadableError,
     NotRewritableError,
     path_text,
 )
@@ -31,42 +24,11 @@ STDIN: Final = "-"
 """The path that means standard input."""
 
 
-_ZSTD_PIECE: Final = 1 << 10  # it can grow to 32 MiB, and only then is the limit looked at
-
-
-class _Zstd:
-    """Read zstd data; zstandard's own reader takes a frame that is cut off for a whole one."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        """Return all of the data, or more than `size` bytes of it."""
-        pieces: list[bytes] = []
-        frame, total = zstandard.ZstdDecompressor().decompressobj(), 0
-        while (size < 0 or total < size) and (data := self._file.read(_ZSTD_PIECE)):
-            while data:
-                if frame.eof:
-                    frame = zstandard.ZstdDecompressor().decompressobj()
-                pieces.append(frame.decompress(data))
-                total += len(pieces[-1])
-                data = frame.unused_data if frame.eof else b""
-        if not frame.eof and (size < 0 or total < size):
-            message = "it ends too early"
-            raise zstandard.ZstdError(message)
-        return b"".join(pieces)
-
-
-_MAGIC: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _Zstd,
-}
-_DAMAGED: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
-
-
 def open_snapshot(
-    path: str | Path | None = None, *, size_limit: int | None = SIZE_LIMIT
+    path: str | Path | None = None,
+    *,
+    size_limit: int | None = SIZE_LIMIT,
+    torn: bool = False,
 ) -> Snapshot:
     """Read one snapshot; what is wrong inside it is for the result to say.
 
@@ -77,6 +39,8 @@ def open_snapshot(
         for standard input. By default bmux's own snapshot.
     size_limit : int or None
         Refuse more bytes than this, decompressed; None lifts the limit.
+    torn : bool
+        Of a compressed copy that is damaged, take what it still gives.
 
     Returns
     -------
@@ -91,21 +55,23 @@ def open_snapshot(
         The system does not let us read it, it is too large, or its compression is damaged.
     """
     if str(path) == STDIN:
-        return read_snapshot(bytes_of(STDIN, size_limit=size_limit), STDIN)
+        return read_snapshot(bytes_of(STDIN, size_limit=size_limit, torn=torn), STDIN)
     target = own_snapshot_path() if path is None else Path(path)
     raw, identity = read_regular(target, limit=size_limit)
-    return snapshot_of(decompressed(raw, str(target), size_limit), target, identity)
+    return snapshot_of(decompressed(raw, str(target), size_limit, torn=torn), target, identity)
 
 
-def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT) -> bytes:
+def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT, torn: bool = False) -> bytes:
     """Return what `open_snapshot` would read of a file, decompressed; raises as it does."""
     if str(path) == STDIN:
-        raw = _limited(sys.stdin.buffer, "standard input", size_limit)
-        return decompressed(raw, "standard input", size_limit)
-    return decompressed(read_regular(path, limit=size_limit)[0], str(path), size_limit)
+        raw = limited(sys.stdin.buffer, "standard input", size_limit)
+        return decompressed(raw, "standard input", size_limit, torn=torn)
+    return decompressed(read_regular(path, limit=size_limit)[0], str(path), size_limit, torn=torn)
 
 
-def open_for_change(path: Path) -> tuple[Snapshot, FileIdentity]:
+def open_for_change(
+    path: Path, *, size_limit: int | None = SIZE_LIMIT
+) -> tuple[Snapshot, FileIdentity]:
     """Read a snapshot file as it would be rewritten: no standard input, nothing compressed.
 
     Raises
@@ -115,8 +81,8 @@ def open_for_change(path: Path) -> tuple[Snapshot, FileIdentity]:
     EvidenceError
         As `open_snapshot`.
     """
-    raw, identity = read_regular(path)
-    if raw.startswith(tuple(_MAGIC)):
+    raw, identity = read_regular(path, limit=size_limit)
+    if is_compressed(raw):
         raise NotRewritableError(
             str(path), "a compressed copy", expected="a snapshot", advice="decompress it first"
         )
@@ -170,31 +136,3 @@ def no_bmux_here(paths: BmuxPaths) -> FileMissingError:
         advice=f"looked there because of {paths.data_rule}; name a snapshot to read another one, "
         "for example `bmux-forensics info sample_snapshots/alpha4-day/*.json`",
     )
-
-
-def decompressed(raw: bytes, where: str, limit: int | None) -> bytes:
-    """Return the bytes of a compressed copy, or the bytes as they are.
-
-    Raises
-    ------
-    FileUnreadableError
-        The compression is damaged, or there are more bytes than the limit.
-    """
-    for magic, opener in _MAGIC.items():
-        if raw.startswith(magic):
-            try:
-                return _limited(opener(io.BytesIO(raw)), where, limit)
-            except _DAMAGED as error:
-                raise FileUnreadableError(
-                    where, f"damaged compressed data ({error})", advice="use another copy"
-                ) from error
-    return raw
-
-
-def _limited(file: IO[bytes], where: str, limit: int | None) -> bytes:
-    data = file.read() if limit is None else file.read(limit + 1)
-    if limit is not None and len(data) > limit:
-        raise FileUnreadableError(
-            where, "more than that", expected=f"at most {limit} bytes", advice="lift the size limit"
-        )
-    return data

@@ -12,10 +12,9 @@ from typing import Any, Final
 import pandas as pd
 
 from bmux_forensics.actions.custody_reading import owner_of
-from bmux_forensics.actions.opening import STDIN
+from bmux_forensics.actions.opening import SIZE_LIMIT, STDIN, open_snapshot
 from bmux_forensics.actions.saving import oldest_save
 from bmux_forensics.actions.serving import server_of, why_not_now
-from bmux_forensics.actions.tables import load_tables
 from bmux_forensics.host.census import Census, take_census
 from bmux_forensics.host.ending import end_groups
 from bmux_forensics.host.ending_plan import EndingOptions, plan_ending
@@ -160,13 +159,17 @@ def _claims(tables: Tables) -> tuple[pd.DataFrame, int]:
     return pd.concat(parts, ignore_index=True), len(parts[0])
 
 
-def processes(path: str | Path | None = None) -> ProcessScene:
+def processes(
+    path: str | Path | None = None, *, size_limit: int | None = SIZE_LIMIT
+) -> ProcessScene:
     """Judge every process group that a snapshot file names; nothing is signalled.
 
     Parameters
     ----------
     path : path-like, optional
         The snapshot; by default bmux's own.
+    size_limit : int or None
+        Refuse a file with more bytes than this; None lifts the limit.
 
     Returns
     -------
@@ -180,8 +183,8 @@ def processes(path: str | Path | None = None) -> ProcessScene:
     ProcessesUnsupportedError
         There are no process groups here.
     """
-    tables = load_tables(*([] if path is None else [path]))
-    (snapshot,) = tables.snapshots
+    snapshot = open_snapshot(path, size_limit=size_limit)
+    tables = Tables([snapshot])
     if snapshot.envelope_problem is not None:
         raise snapshot.envelope_problem
     return look_at_processes(snapshot, Path(path or find_paths().snapshot), tables)

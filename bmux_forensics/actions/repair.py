@@ -11,7 +11,7 @@ import pandas as pd
 
 from bmux_forensics.actions.custody import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
-from bmux_forensics.actions.opening import open_for_change, own_snapshot_path
+from bmux_forensics.actions.opening import SIZE_LIMIT, open_for_change, own_snapshot_path
 from bmux_forensics.analysis.audit.run import audit
 from bmux_forensics.analysis.encoding import carry_out
 from bmux_forensics.analysis.repair.plan import plan_repair
@@ -143,13 +143,14 @@ def plan_of_repair(
     return RepairPlan(snapshot, target, changes, _tables=tables)
 
 
-def preview_repair(
+def preview_repair(  # noqa: PLR0913 - each is a word of the request
     path: str | Path | None = None,
     *,
     target: str = "alpha4",
     rules: Collection[str] | None = None,
     all_fixable: bool = False,
     expect_sha256: str | None = None,
+    size_limit: int | None = SIZE_LIMIT,
 ) -> RepairPlan:
     """Read a snapshot file and plan its mend; as `plan_of_repair`, and nothing is written.
 
@@ -161,7 +162,7 @@ def preview_repair(
         As `plan_of_repair` and `bmux_forensics.actions.opening.open_for_change`.
     """
     file = _file(path)
-    snapshot, _ = open_for_change(file)
+    snapshot, _ = open_for_change(file, size_limit=size_limit)
     require_bytes(snapshot, expect_sha256)
     plan = plan_of_repair(snapshot, target=target, rules=rules, all_fixable=all_fixable)
     return replace(plan, path=file)
@@ -195,6 +196,7 @@ def apply_repair(
         verb="repair",
         account=plan.deed,
         expect_sha256=plan.snapshot.sha256,
+        size_limit=None,  # the plan's own bytes passed the limit already
         lock_timeout=lock_timeout,
         assume_no_server=assume_no_server,
     )
@@ -210,6 +212,7 @@ def repair(  # noqa: PLR0913 - each is a word of the request
     expect_sha256: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
     assume_no_server: bool = False,
+    size_limit: int | None = SIZE_LIMIT,
 ) -> RepairOutcome:
     """Mend a snapshot file, reading and planning under the lock.
 
@@ -225,6 +228,8 @@ def repair(  # noqa: PLR0913 - each is a word of the request
         Seconds to wait for the lock.
     assume_no_server : bool
         As in `apply_repair`.
+    size_limit : int or None
+        Refuse a file with more bytes than this; None lifts the limit.
 
     Raises
     ------
@@ -245,6 +250,7 @@ def repair(  # noqa: PLR0913 - each is a word of the request
         expect_sha256=expect_sha256,
         lock_timeout=lock_timeout,
         assume_no_server=assume_no_server,
+        size_limit=size_limit,
     )
     return RepairOutcome(passage, plans[0])
 

@@ -53,7 +53,7 @@ def preview_salvage(source: str | Path | Snapshot) -> Salvage:
     EvidenceError
         It can't be read, or nothing in it can be kept.
     """
-    snapshot = source if isinstance(source, Snapshot) else open_snapshot(source)
+    snapshot = source if isinstance(source, Snapshot) else open_snapshot(source, torn=True)
     return carving.salvage(snapshot.raw, snapshot.name)
 
 
@@ -92,7 +92,7 @@ def salvage(
     path = Path(output)
     _refuse_source(source, path)
     old = _to_replace(path, overwrite=overwrite)
-    damaged = open_snapshot(source, size_limit=size_limit)
+    damaged = open_snapshot(source, size_limit=size_limit, torn=True)
     result = preview_salvage(damaged)
     snapshot = read_snapshot(result.raw, path_text(path))
     if snapshot.problems:

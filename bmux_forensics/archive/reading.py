@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from bmux_forensics.actions.opening import bytes_of, decompressed
+from bmux_forensics.actions.compression import decompressed
+from bmux_forensics.actions.opening import bytes_of
 from bmux_forensics.archive.finding import Found
 from bmux_forensics.archive.remote import Fetched, fetched
 from bmux_forensics.errors import ForensicsError, printable

@@ -19,6 +19,7 @@ from bmux_forensics.cli.options import (
     JSON,
     LOCK_TIMEOUT,
     QUIET,
+    SIZE_LIMIT,
     SNAPSHOT,
     YES,
     Seconds,
@@ -84,6 +85,7 @@ class _Kill(click.Command):
     "--resume", is_flag=True, help="End the processes of a kill that was cut short; no selectors."
 )
 @LOCK_TIMEOUT
+@SIZE_LIMIT
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     selectors: tuple[str, ...],
@@ -104,6 +106,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     assume_no_server: bool,
     resume: bool,
     lock_timeout: float,
+    size_limit: int,
     quiet: bool,
 ) -> int:
     """Kill sessions in a snapshot, and everything that goes with them.
@@ -137,6 +140,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         quiet,
         assume_no_server,
         reach,
+        size_limit or None,
     )
     return _run(request, as_json=as_json)
 
@@ -202,6 +206,7 @@ def _go(request: Request) -> Result:
         expect_sha256=request.expect_sha256,
         lock_timeout=request.lock_timeout,
         assume_no_server=request.assume_no_server,
+        size_limit=request.size_limit,
     )
     return Result(outcome.plan, outcome, outcome.had_snapshot)
 
@@ -218,6 +223,7 @@ def _preview(request: Request) -> bf.KillPlan | None:
         scrub=request.scrub,
         reach=request.reach,
         expect_sha256=request.expect_sha256,
+        size_limit=request.size_limit,
     )
 
 
@@ -226,7 +232,8 @@ def _offer_aside(request: Request, problem: EvidenceError) -> Result:
     if request.dry_run:
         return Result(note=f"would be moved aside, never deleted: {problem}")
     # Whoever agrees agrees to these bytes: a snapshot that was saved meanwhile is another matter.
-    seen = bf.open_snapshot((request.path or bf.find_paths().snapshot).absolute())
+    path = (request.path or bf.find_paths().snapshot).absolute()
+    seen = bf.open_snapshot(path, size_limit=request.size_limit)
     if not seen.problems:
         raise problem
     _ask(f"{problem}. Move the file aside, so that bmux starts afresh?")

@@ -44,6 +44,7 @@ class Request:
     quiet: bool
     assume_no_server: bool
     reach: bf.Reach
+    size_limit: int | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import click
 
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import REFUSALS, failure
-from bmux_forensics.cli.options import JSON, SCHEMA
+from bmux_forensics.cli.options import JSON, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, put_rows, say
 from bmux_forensics.errors import path_text
 
@@ -20,14 +20,15 @@ _STRAYS: Final = ("pid", "pgid", "score", "endable", "session_id", "command", "e
 @click.argument("path", required=False, metavar="[SNAPSHOT]")
 @click.option("--strays", is_flag=True, help="Also list what left its pane's group and lives on.")
 @JSON
-def command(path: str | None, *, strays: bool, as_json: bool) -> int:
+@SIZE_LIMIT
+def command(path: str | None, *, strays: bool, as_json: bool, size_limit: int) -> int:
     """Judge every process group that a snapshot names; nothing is signalled.
 
     Only a group that is `confirmed` is one that `kill` would end: the snapshot's owner,
     the recorded session, older than the save, and bmux's environment read in a member.
     """
     try:
-        scene = bf.processes(path)
+        scene = bf.processes(path, size_limit=size_limit or None)
     except REFUSALS as error:
         if as_json:
             nothing: dict[str, Any] = {"servers": [], "groups": [], "strays": []}

@@ -21,6 +21,7 @@ from bmux_forensics.cli.options import (
     LOCK_TIMEOUT,
     QUIET,
     SCHEMA,
+    SIZE_LIMIT,
     SNAPSHOT,
     YES,
 )
@@ -90,6 +91,7 @@ class _Result:
 @EXPECT_SHA256
 @LOCK_TIMEOUT
 @ASSUME_NO_SERVER
+@SIZE_LIMIT
 @QUIET
 def command(  # noqa: PLR0913 - one parameter an option
     paths: tuple[str, ...],
@@ -104,6 +106,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     expect_sha256: str | None,
     lock_timeout: float,
     assume_no_server: bool,
+    size_limit: int,
     quiet: bool,
 ) -> int:
     """Mend snapshots with the smallest change that makes a server start and save.
@@ -117,8 +120,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     files = list(dict.fromkeys(map(Path, paths))) or [snapshot or bf.find_paths().snapshot]
     if expect_sha256 is not None and len(files) > 1:
         raise click.UsageError("--expect-sha256 goes with one file.")
-    wish = {"target": target, "rules": rules, "all_fixable": all_fixable}
-    wish["expect_sha256"] = expect_sha256
+    wish: dict[str, Any] = {"target": target, "rules": rules, "all_fixable": all_fixable}
+    wish |= {"expect_sha256": expect_sha256, "size_limit": size_limit or None}
     way = {"lock_timeout": lock_timeout, "assume_no_server": assume_no_server}
     request = _Request(wish, dry_run, yes, way, as_json, quiet)
     results: list[_Result] = []
