@@ -43,6 +43,14 @@ if TYPE_CHECKING:
         repair,
     )
     from bmux_forensics.actions.resuming import Resumed, resume
+    from bmux_forensics.actions.resurrect import (
+        ResurrectionOutcome,
+        ResurrectionPlan,
+        apply_resurrection,
+        plan_of_resurrection,
+        preview_resurrection,
+        resurrect,
+    )
     from bmux_forensics.actions.salvaging import SalvageOutcome, preview_salvage, salvage
     from bmux_forensics.actions.tables import load_tables
     from bmux_forensics.actions.undo import UndoPlan, apply_undo, plan_undo, undo
@@ -98,6 +106,14 @@ _HOMES: Final = {
         "preview_repair",
         "repair",
     ),
+    "actions.resurrect": (
+        "ResurrectionOutcome",
+        "ResurrectionPlan",
+        "apply_resurrection",
+        "plan_of_resurrection",
+        "preview_resurrection",
+        "resurrect",
+    ),
     "actions.resuming": ("Resumed", "resume"),
     "actions.salvaging": ("SalvageOutcome", "preview_salvage", "salvage"),
     "actions.tables": ("load_tables",),
@@ -152,6 +168,8 @@ __all__ = [
     "RepairOutcome",
     "RepairPlan",
     "Resumed",
+    "ResurrectionOutcome",
+    "ResurrectionPlan",
     "Salvage",
     "SalvageOutcome",
     "ShownTable",
@@ -163,6 +181,7 @@ __all__ = [
     "__version__",
     "apply_kill",
     "apply_repair",
+    "apply_resurrection",
     "apply_undo",
     "audit",
     "backups",
@@ -190,9 +209,11 @@ __all__ = [
     "orphans",
     "plan_of_kill",
     "plan_of_repair",
+    "plan_of_resurrection",
     "plan_undo",
     "preview_kill",
     "preview_repair",
+    "preview_resurrection",
     "preview_salvage",
     "processes",
     "prune_backups",
@@ -201,6 +222,7 @@ __all__ = [
     "relations",
     "repair",
     "resume",
+    "resurrect",
     "salvage",
     "session_status",
     "show_table",

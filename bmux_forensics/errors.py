@@ -163,6 +163,12 @@ class SelectorError(UsageError):
         self.candidates = candidates
 
 
+class AlreadyThereError(UsageError):
+    """What shall come back has an id or a name that is taken."""
+
+    kind = "already-there"
+
+
 class ConfirmationNeededError(UsageError):
     """Nobody can be asked, and nobody said yes."""
 
@@ -218,6 +224,12 @@ class NotRewritableError(EvidenceError):
     """Writing this back would lose something, so nothing is written."""
 
     kind = "not-rewritable"
+
+
+class WouldNotRestoreError(EvidenceError):
+    """No server would bring back all of what would be written, so nothing is."""
+
+    kind = "would-not-restore"
 
 
 class ProofError(EvidenceError):

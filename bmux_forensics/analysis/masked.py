@@ -45,13 +45,27 @@ def masked_json(snapshot: Snapshot, section_id: str, json_pointer: str) -> str |
         except ForensicsError:
             continue
         hidden = _PRIVATE in tokens(json_pointer)
-        return orjson.dumps(_masked(found, hidden=hidden), option=orjson.OPT_INDENT_2).decode()
+        return orjson.dumps(masked(found, hidden=hidden), option=orjson.OPT_INDENT_2).decode()
     return None
 
 
-def _masked(tree: Any, *, hidden: bool) -> Any:
+def masked(tree: Any, *, hidden: bool = False) -> Any:
+    """Return a JSON tree with the values of environment variables masked.
+
+    Parameters
+    ----------
+    tree : Any
+        The tree.
+    hidden : bool
+        It is, or stands in, such a value itself.
+
+    Examples
+    --------
+    >>> masked({"program": "vim", "env": {"TOKEN": "secret"}})
+    {'program': 'vim', 'env': {'TOKEN': '•••'}}
+    """
     if isinstance(tree, dict):
-        return {k: _masked(v, hidden=hidden or k == _PRIVATE) for k, v in tree.items()}
+        return {k: masked(v, hidden=hidden or k == _PRIVATE) for k, v in tree.items()}
     if isinstance(tree, list):
-        return [_masked(v, hidden=hidden) for v in tree]
+        return [masked(v, hidden=hidden) for v in tree]
     return MASK if hidden and tree is not None else tree

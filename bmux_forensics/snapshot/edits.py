@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bmux_forensics.errors import NotRewritableError
+from bmux_forensics.snapshot.identifiers import canonical_id
 
 DELETE: Final = "delete"
 SET: Final = "set"
@@ -31,7 +32,8 @@ class Edit:
     ----------
     action : str
         `DELETE` the element, `SET` it to `value`, or `INSERT` `value`: before the
-        element of an array, or as a member of an object that lacks it.
+        element of an array, or as a member of an object that lacks it. A map by id that
+        is in order stays so.
     pointer : str
         The JSON pointer of the element.
     value : Any
@@ -156,7 +158,17 @@ def _changed_dict(node: dict[str, Any], below: dict[str, _Marks], pointer: str) 
             del result[key]
         else:
             result[key] = value
-    return result
+    return _in_order(result) if len(result) > len(node) and _is_sorted_map(node) else result
+
+
+def _is_sorted_map(node: dict[str, Any]) -> bool:
+    """Tell whether an object is a map by id in the order in which bmux writes maps."""
+    keys = list(node)
+    return all(canonical_id(key) for key in keys) and keys == sorted(keys)
+
+
+def _in_order(grown: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(grown.items())) if all(canonical_id(key) for key in grown) else grown
 
 
 def _index(token: str) -> int:
