@@ -1,0 +1,145 @@
+"""The panels in a real browser, against a real JupyterLab: what a person does, and sees."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from .lab import CHROMIUM, ROOT, Tab, browser, lab
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is not there"),
+    pytest.mark.filterwarnings("ignore"),  # the browser's driver has its own
+]
+
+NOTEBOOK = "05-drive-everything.ipynb"
+MARKER = "all panels are there"
+PATIENCE = 60_000
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """Open the notebook with the panels and run it."""
+    folder = tmp_path_factory.mktemp("lab")
+    shelf = folder / "shelf"
+    shutil.copytree(ROOT / "notebooks", shelf, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    notebook = nbformat.read(shelf / NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # has no types
+    words = ", ".join(map(repr, MARKER.split()))  # the source must not hold what it prints
+    notebook.cells.append(nbformat.v4.new_code_cell(f"print({words})"))  # type: ignore[no-untyped-call]  # as above
+    nbformat.write(notebook, shelf / NOTEBOOK)  # type: ignore[no-untyped-call]  # as above
+    with lab(folder, shelf) as address, browser(address) as opened:
+        opened.open(NOTEBOOK)
+        opened.run_all(MARKER)
+        yield opened
+
+
+def pick(tab: Tab, source: str, snapshot: str) -> Path:
+    """Pick a sample as a person does; gives its practice copy."""
+    picker = tab.panel("picker")
+    picker.locator(".bf-source select").select_option(label=source)
+    files = picker.locator(".bf-snapshot select")
+    option = files.locator("option", has_text=snapshot)
+    option.wait_for(state="attached", timeout=PATIENCE)
+    files.select_option(label=option.text_content())
+    told = picker.locator(".bf-message code", has_text=snapshot)
+    told.wait_for(timeout=PATIENCE)
+    return Path(told.text_content())
+
+
+def preview(panel: Any) -> None:
+    panel.locator(".bf-preview").click()
+    panel.locator(".bf-plan h4").first.wait_for(timeout=PATIENCE)
+
+
+def press(panel: Any, button: str, says: str, where: str = "outcome") -> None:
+    """Press a button and wait for what the panel says then."""
+    panel.locator(f"button.bf-{button}:not([disabled])").click(timeout=PATIENCE)
+    panel.locator(f".bf-{where} .bf-note", has_text=says).wait_for(timeout=PATIENCE)
+
+
+def tick(panel: Any, name: str) -> None:
+    panel.get_by_label(name, exact=True).check(timeout=PATIENCE)
+
+
+def test_audit_kill_and_undo(tab: Tab) -> None:
+    file = pick(tab, "sample: alpha4-day", "20261122T115637Z")
+    before = sha256(file)
+    audit = tab.panel("audit")
+    audit.locator("summary", has_text="session-without-context").first.click(timeout=PATIENCE)
+    assert audit.locator("details[open] pre").first.is_visible()
+    tab.shoot("audit", audit)
+    kill = tab.panel("kill")
+    tick(kill, "tab-1")
+    tick(kill, "ops")
+    preview(kill)
+    picture = kill.locator("img.bf-light")
+    picture.wait_for(timeout=PATIENCE)
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert sha256(file) == before  # a preview writes nothing
+    tab.shoot("kill-plan", kill)
+    press(kill, "apply", "Killed 2 sessions: tab-1, ops")
+    assert sha256(file) != before
+    tab.shoot("kill-applied", kill)
+    assert kill.get_by_label("tab-1", exact=True).count() == 0
+    press(kill, "undo", "Taken back: the kill")
+    assert sha256(file) == before
+    kill.get_by_label("tab-1", exact=True).wait_for(timeout=PATIENCE)
+    assert tab.errors() == []
+
+
+def test_a_file_that_changed_meanwhile_is_refused(tab: Tab) -> None:
+    file = pick(tab, "sample: alpha4-day", "20261122T115638Z")
+    kill = tab.panel("kill")
+    tick(kill, "tab-2")
+    preview(kill)
+    other = next((ROOT / "sample_snapshots" / "alpha4-day").glob("*115643Z*"))
+    file.write_bytes(other.read_bytes())
+    behind = sha256(file)
+    press(kill, "apply", "press Reload", "message")
+    assert sha256(file) == behind
+    assert kill.locator("button.bf-apply").is_disabled()
+    tab.shoot("kill-refused", kill)
+    kill.locator(".bf-reload").click()
+    kill.locator(".bf-message .bf-note").wait_for(state="detached", timeout=PATIENCE)
+    assert tab.errors() == []
+
+
+def test_mending_in_the_dark_at_half_width_by_keyboard(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 700, "height": 1000})
+    tab.dark()
+    file = pick(tab, "sample: damaged", "20261122T115700Z")
+    before = sha256(file)
+    audit = tab.panel("audit")
+    audit.locator("summary", has_text="pane-row-without-session").wait_for(timeout=PATIENCE)
+    tab.shoot("audit-dark-half", audit)
+    audit.locator(".bf-preview").focus()
+    tab.page.keyboard.press("Enter")
+    audit.locator("button.bf-apply:not([disabled])").wait_for(timeout=PATIENCE)
+    focused = "() => document.activeElement.className"
+    for _ in range(8):  # through what the plan holds to the button below it
+        tab.page.keyboard.press("Tab")
+        if "bf-apply" in tab.page.evaluate(focused):
+            break
+    tab.page.keyboard.press("Space")
+    audit.locator(".bf-outcome .bf-note", has_text="Repaired").wait_for(timeout=PATIENCE)
+    assert sha256(file) != before
+    tab.shoot("audit-mended-dark-half", audit)
+    kill = tab.panel("kill")
+    tick(kill, "tab-1")
+    preview(kill)
+    kill.locator("img.bf-dark").wait_for(timeout=PATIENCE)
+    assert not kill.locator("img.bf-light").is_visible()
+    tab.shoot("kill-plan-dark-half", kill)
+    press(audit, "undo", "Taken back: the repair")
+    assert sha256(file) == before
+    assert tab.errors() == []
