@@ -16,7 +16,8 @@ from typing import Any, Final
 import pytest
 from nbval.kernel import RunningKernel
 
-_REFUSAL: Final = re.compile(r'class="bf-note bf-failed"[^>]*>([^<]*)')
+_REFUSAL: Final = re.compile(r'class="bf-note bf-failed"[^>]*>(.*)', re.DOTALL)
+_TAG: Final = re.compile("<[^>]*>")
 
 
 class HiddenErrorError(Exception):
@@ -33,7 +34,7 @@ def hidden_errors(message: dict[str, Any]) -> Iterator[str]:
             yield f"{output.get('ename')}: {output.get('evalue')}"
     value = state.get("value")
     if isinstance(value, str):
-        yield from (found.strip() for found in _REFUSAL.findall(value))
+        yield from (_TAG.sub(" ", found).strip() for found in _REFUSAL.findall(value))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,7 +22,12 @@ ROOT: Final = Path(__file__).parents[2]
 ARTEFACTS: Final = ROOT / "artefacts"
 
 _SWITCHES: Final = (
-    *("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"),
+    *(
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+    ),
     *("--disable-component-update", "--no-first-run", "--disable-sync", "--disable-extensions"),
 )
 _OVERRIDES: Final[dict[str, Any]] = {
@@ -154,7 +159,7 @@ class Tab:
 
 
 @contextlib.contextmanager
-def browser(address: str, width: int = 1400, height: int = 1000) -> Iterator[Tab]:
+def browser(address: str, width: int = 1400, height: int = 1600) -> Iterator[Tab]:
     """Run chromium without a window; whatever is not the server is refused and recorded."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where chromium is
 

@@ -53,6 +53,9 @@ def pick(tab: Tab, source: str, snapshot: str) -> Path:
     files.select_option(label=option.text_content())
     told = picker.locator(".bf-message code", has_text=snapshot)
     told.wait_for(timeout=PATIENCE)
+    for panel in ("audit", "kill"):
+        about = tab.panel(panel).locator(".bf-about", has_text=snapshot)
+        about.wait_for(timeout=PATIENCE)
     return Path(told.text_content())
 
 
@@ -82,6 +85,7 @@ def test_audit_kill_and_undo(tab: Tab) -> None:
     tick(kill, "tab-1")
     tick(kill, "ops")
     preview(kill)
+    kill.locator(".bf-plan", has_text="Kill 2 sessions: tab-1, ops.").wait_for(timeout=PATIENCE)
     picture = kill.locator("img.bf-light")
     picture.wait_for(timeout=PATIENCE)
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
@@ -102,10 +106,11 @@ def test_a_file_that_changed_meanwhile_is_refused(tab: Tab) -> None:
     kill = tab.panel("kill")
     tick(kill, "tab-2")
     preview(kill)
+    kill.locator(".bf-plan", has_text="Kill 1 session: tab-2.").wait_for(timeout=PATIENCE)
     other = next((ROOT / "sample_snapshots" / "alpha4-day").glob("*115643Z*"))
     file.write_bytes(other.read_bytes())
     behind = sha256(file)
-    press(kill, "apply", "press Reload", "message")
+    press(kill, "apply", "Press Reload", "message")
     assert sha256(file) == behind
     assert kill.locator("button.bf-apply").is_disabled()
     tab.shoot("kill-refused", kill)

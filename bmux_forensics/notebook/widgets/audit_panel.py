@@ -99,7 +99,7 @@ class AuditPanel(ChangePanel):
             lines += [box, controls.html("fix-text", markup.paragraph(markup.text(words)))]
         left = len(counts) - len(lines) // 2
         if left:
-            words = f"{counted(left, 'rule')} more: there is nothing to mend by changing the file"
+            words = f"{counted(left, 'rule')}: nothing to mend, or no change of the file mends it."
             lines.append(controls.html("no-fix", markup.paragraph(markup.text(words))))
         if not len(counts):
             lines.append(controls.html("no-fix", markup.paragraph("Nothing is wrong.")))

@@ -9,8 +9,10 @@ import bmux_forensics as bf
 from bmux_forensics.errors import (
     BusyError,
     ForensicsError,
+    ServerLiveError,
     SnapshotChangedError,
     UsageError,
+    WriteError,
     path_text,
 )
 from bmux_forensics.notebook.widgets import controls, markup
@@ -45,6 +47,7 @@ class ChangePanel(Panel):
         self.tables: bf.Tables | None = None
         self.plan: Any = None
         self.outcome: bf.Passage | None = None
+        self._same_file = False
         self._own = SnapshotPicker() if source is None else None
         self._picker = source if isinstance(source, SnapshotPicker) else self._own
         self._fixed = Path(source) if isinstance(source, str | Path) else None
@@ -64,15 +67,23 @@ class ChangePanel(Panel):
             "Undo last change", "Take back the newest change of this file", "undo"
         )
 
-    def _build(self, *parts: Any) -> None:
-        """Put the parts of a panel between what is read and what can be done."""
+    def _build(self, *parts: Any, beside: tuple[Any, ...] = ()) -> None:
+        """Put the parts of a panel between what is read and what can be done.
+
+        Parameters
+        ----------
+        *parts : widget
+            What the panel shows of the file.
+        beside : tuple of widget
+            What stands beside the button that makes a plan.
+        """
         top = (self._own.widget,) if self._own is not None else ()
         controls.show(self._phrase, shown=False)
         self._arrange(
             *top,
             controls.row(self._reload, self._about),
             *parts,
-            controls.row(self._preview),
+            controls.row(self._preview, *beside),
             self._plan_area,
             self._picture_area,
             controls.row(self._phrase, self._apply, self._undo),
@@ -136,7 +147,9 @@ class ChangePanel(Panel):
 
     def _read(self) -> None:
         self._drop_plan()
-        self.path = self._fixed or (self._picker.path if self._picker else None)
+        path = self._fixed or (self._picker.path if self._picker else None)
+        self._same_file = path == self.path
+        self.path = path
         self.snapshot = self.tables = None
         for button in (self._reload, self._preview, self._undo):
             button.disabled = self.path is None
@@ -227,14 +240,20 @@ class ChangePanel(Panel):
 
     def _hint(self, error: ForensicsError) -> str:
         if isinstance(error, SnapshotChangedError):
-            return "; press Reload to see the file as it is now"
+            return "The file has changed since you looked: nothing was done. Press Reload."
+        if isinstance(error, ServerLiveError):
+            return "A bmux server is using this file: nothing was done."
         if isinstance(error, BusyError):
-            return "; nothing was changed"
+            return "Somebody else is at this file: nothing was done. Try again in a moment."
+        if isinstance(error, WriteError):
+            return "The system does not let us write: nothing was changed."
         return ""
 
 
 def _about(snapshot: bf.Snapshot) -> str:
-    saved = f"saved {snapshot.saved_at:%Y-%m-%d %H:%M:%S} UTC" if snapshot.saved_at else ""
+    saved = (
+        f"time of the file {snapshot.saved_at:%Y-%m-%d %H:%M:%S} UTC" if snapshot.saved_at else ""
+    )
     size = f"{len(snapshot.raw):,} bytes"
     parts = (path_text(Path(snapshot.name).name), saved, size, f"sha256 {snapshot.sha256[:12]}…")
     return markup.paragraph(markup.text(" · ".join(part for part in parts if part)))

@@ -31,12 +31,14 @@ STYLE: Final = """<style>
 .bf-panel summary{cursor:pointer}
 .bf-panel details>div{padding:.3em 0 .5em 1.2em}
 .bf-panel .bf-note{border-left:4px solid var(--jp-border-color1,#999);padding:.35em .7em;
- margin:.4em 0;background:var(--jp-layout-color2,#eee)}
+ margin:.4em 0;background:var(--jp-layout-color2,#eee);overflow-wrap:anywhere}
 .bf-panel .bf-failed{border-left-color:var(--jp-error-color1,#c00)}
 .bf-panel .bf-done{border-left-color:var(--jp-success-color1,#080)}
-.bf-panel .bf-cells{display:grid;gap:.1em 1em;align-items:baseline;
- grid-template-columns:5.5em 6.5em 4.5em minmax(0,2fr) minmax(0,2fr)}
-.bf-panel .bf-cells>span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.bf-panel .bf-cells{display:flex;flex-flow:row wrap;gap:.1em 1em;align-items:baseline}
+.bf-panel .bf-cells>span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
+ flex:0 0 5em}
+.bf-panel .bf-cells>span:nth-child(2){flex-basis:6.5em}
+.bf-panel .bf-cells>span:nth-child(n+4){flex:1 1 9em;min-width:0}
 .bf-panel .bf-session .widget-checkbox{flex:0 0 14em;width:14em}
 .bf-panel .bf-session{border-bottom:1px solid var(--jp-border-color2,#ccc);flex-wrap:wrap}
 .bf-panel .bf-session .widget-html{flex:1 1 22em}
@@ -109,6 +111,7 @@ def row(*children: Any) -> Any:
     made = ipywidgets.HBox(children)
     made.layout.flex_flow = "row wrap"
     made.layout.align_items = "center"
+    made.layout.grid_gap = "0 .6em"
     return made
 
 

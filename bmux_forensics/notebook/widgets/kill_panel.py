@@ -65,13 +65,13 @@ class KillPanel(ChangePanel):
         box = controls.column(self._signal, *options)
         controls.show(box, shown=False)
         more.on_click(lambda _: controls.show(box, box.layout.display == "none"))
-        self._build(self.sessions.widget, controls.row(more), box)
+        self._build(self.sessions.widget, box, beside=(more,))
 
     def _fill(self) -> None:
         there = self.tables is not None
         controls.show(self.sessions.widget, there)
         if self.tables is not None:
-            self.sessions.fill(bf.session_status(self.tables))
+            self.sessions.fill(bf.session_status(self.tables), keep=self._same_file)
 
     def _planned(self) -> bf.KillPlan:
         if self.snapshot is None or not self.sessions.picked:

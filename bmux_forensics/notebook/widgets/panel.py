@@ -53,10 +53,12 @@ class Panel:
     def _clear(self) -> None:
         self._message.value = ""
 
-    def _fail(self, error: Exception, line: str) -> None:
+    def _fail(self, error: Exception, hint: str, line: str) -> None:
         self.last_error = error
-        notes = "".join(f"<br>{markup.text(one)}" for one in getattr(error, "__notes__", ()))
-        self._say("failed", line, notes)
+        below = [line] if hint else []
+        below += getattr(error, "__notes__", [])  # what became of earlier changes
+        small = "".join(f'<br><span class="bf-muted">{markup.text(b, 1000)}</span>' for b in below)
+        self._say("failed", hint or line, small)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -66,14 +68,14 @@ class Panel:
         try:
             yield
         except ForensicsError as error:
-            self._fail(error, f"{error}{self._hint(error)}")
+            self._fail(error, self._hint(error), str(error))
         except Exception as error:
-            line = f"{type(error).__name__}: {error}; a fault of bmux_forensics: please report it"
-            self._fail(error, line)
+            hint = "This is a fault of bmux_forensics: please report it."
+            self._fail(error, hint, f"{type(error).__name__}: {error}")
             raise
 
     def _hint(self, error: ForensicsError) -> str:
-        """Say which control helps, if one does."""
+        """Say in plain words what is the matter, and what to press; empty: the error does."""
         del error
         return ""
 

@@ -44,14 +44,16 @@ class SessionTable:
         self._rows: list[Record] = []
         self._hits: list[Record] = []
         self._first = 0
-        self._filling = False
+        self._lines: dict[int, Any] = {}
+        self._boxes: dict[int, Any] = {}
+        self._drawing = False
         self._find = controls.field("Find", "part of a name, id, command or folder", "find-session")
         self._all = controls.button("Pick all found", "Pick every session that is found", "all")
         self._none = controls.button("Pick none", "Let go of every session", "none")
         self._before = controls.button("◀ Before", "The sessions before these", "before")
         self._after = controls.button("After ▶", "The sessions after these", "after")
         self._count = controls.html("count")
-        self._lines = [self._line(i) for i in range(PAGE)]
+        self._page = controls.column()
         self._pages = controls.row(self._before, self._after)
         head = controls.row(
             controls.html("head-name", "<b>session</b>"),
@@ -63,7 +65,7 @@ class SessionTable:
         self.widget = controls.column(
             controls.row(self._find, self._all, self._none),
             head,
-            *(line for line, _, _ in self._lines),
+            self._page,
             self._pages,
             self._count,
             legend,
@@ -74,19 +76,27 @@ class SessionTable:
         self._before.on_click(lambda _: self._turn(-PAGE))
         self._after.on_click(lambda _: self._turn(PAGE))
 
-    def fill(self, status: pd.DataFrame) -> None:
-        """Show other sessions; what is picked stays picked where it is still there.
+    def fill(self, status: pd.DataFrame, *, keep: bool = False) -> None:
+        """Show other sessions.
+
+        Every line is made anew: a click that was on its way to one that is gone ticks
+        nothing, and never the session that came in its place.
 
         Parameters
         ----------
         status : DataFrame
             As `session_status` gives it, of one snapshot.
+        keep : bool
+            What is picked stays picked where it is still there.
         """
+        for line in self._lines.values():
+            line.close()
+        self._lines, self._boxes = {}, {}
         names = ["session_id", "name", "status", "panes", "commands", "folders"]
         self._rows = records(status[names])
-        for row in self._rows:
-            row["words"] = _words(row).casefold()
-        there = {row["session_id"] for row in self._rows if _can_go(row)}
+        for number, row in enumerate(self._rows):
+            row |= {"number": number, "words": _words(row).casefold()}
+        there = {row["session_id"] for row in self._rows if keep and _can_go(row)}
         self.picked = {i: name for i, name in self.picked.items() if i in there}
         self._search()
 
@@ -95,12 +105,18 @@ class SessionTable:
         wanted = set(session_ids)
         self._take([row for row in self._rows if row["session_id"] in wanted])
 
-    def _line(self, number: int) -> tuple[Any, Any, Any]:
-        box = controls.check("", "pick-session")
-        cells = controls.html("session-cells")
-        line = controls.named(controls.row(box, cells), "session")
-        controls.on_value(box, lambda change: self._toggle(number, picked=change["new"]))
-        return line, box, cells
+    def _line(self, row: Record) -> Any:
+        """Return the line of a session, which is that session's as long as there is one."""
+        number = row["number"]
+        if number not in self._lines:
+            box = controls.check(_name(row), "pick-session")
+            box.tooltip = f"Pick session {_name(row)}, {plain(row['session_id'])}"
+            box.disabled = not _can_go(row)
+            cells = controls.html("session-cells", _cells(_facts(row), "span"))
+            controls.on_value(box, lambda change: self._toggle(row, picked=change["new"]))
+            self._boxes[number] = box
+            self._lines[number] = controls.named(controls.row(box, cells), "session")
+        return self._lines[number]
 
     def _search(self) -> None:
         sought = self._find.value.casefold().split()
@@ -113,10 +129,9 @@ class SessionTable:
         self._first = min(max(0, self._first + by), last)
         self._draw()
 
-    def _toggle(self, number: int, *, picked: bool) -> None:
-        if self._filling:
+    def _toggle(self, row: Record, *, picked: bool) -> None:
+        if self._drawing:
             return
-        row = self._hits[self._first + number]
         if picked:
             self._take([row])
         else:
@@ -139,15 +154,14 @@ class SessionTable:
         self._on_pick()
 
     def _draw(self) -> None:
-        self._filling = True  # what is shown changes, not what is picked
+        self._drawing = True  # what is shown changes, not what is picked
         try:
             shown = self._hits[self._first : self._first + PAGE]
-            for i, (line, box, cells) in enumerate(self._lines):
-                controls.show(line, i < len(shown))
-                if i < len(shown):
-                    _show_row(shown[i], box, cells, picked=shown[i]["session_id"] in self.picked)
+            self._page.children = tuple(self._line(row) for row in shown)
+            for row in shown:
+                self._boxes[row["number"]].value = row["session_id"] in self.picked
         finally:
-            self._filling = False
+            self._drawing = False
         self._before.disabled = self._first == 0
         self._after.disabled = self._first + PAGE >= len(self._hits)
         controls.show(self._pages, len(self._hits) > PAGE)
@@ -161,16 +175,13 @@ class SessionTable:
         return f"{found}{place}; {picked}"
 
 
-def _show_row(row: Record, box: Any, cells: Any, *, picked: bool) -> None:
-    box.description = _name(row)
-    box.tooltip = f"Pick session {_name(row)}, {plain(row['session_id'])}"
-    box.disabled = not _can_go(row)
-    box.value = picked
+def _facts(row: Record) -> tuple[str, ...]:
+    """Return what identifies a session, beside its name, in the order of `_HEAD`."""
     status = f"{_SIGNS[row['status']]} {row['status']}"
     commands, folders = ", ".join(row["commands"]), ", ".join(row["folders"])
     panes = counted(row["panes"], "pane")
-    shown = (short_id(plain(row["session_id"])), status, panes, commands or "–", folders or "–")
-    cells.value = _cells(shown, "span")
+    short = short_id(plain(row["session_id"]))
+    return short, status, panes, commands or "–", folders or "–"
 
 
 def _cells(values: tuple[str, ...], tag: str) -> str:
