@@ -62,6 +62,7 @@ class Claim:
         fd = self.folder.open(name, MAKE, 0o644)
         try:
             write_all(fd, self._content)
+            os.fsync(fd)  # a power cut must not leave a lock that does not say whose it was
         except BaseException:
             self.folder.discard(name)
             os.close(fd)
