@@ -70,7 +70,7 @@ def start_kills(path: Path, *, broken: bool) -> tuple[int, int]:
         os.close(told)
         return pid, heard
     if broken:
-        os.fsync = lambda fd: None  # type: ignore[assignment, misc]  # noqa: ARG005 - it does nothing
+        os.fsync = lambda fd: None  # noqa: ARG005 - it does nothing
     try:
         for session_id in IDS[:KILLS]:
             os.write(told, b"." if bf.kill(path, [session_id]).passage.applied else b"")
