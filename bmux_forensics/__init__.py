@@ -61,6 +61,13 @@ if TYPE_CHECKING:
     from bmux_forensics.analysis.restore.words import forecast_line
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.archive.asking import find, timeline
+    from bmux_forensics.archive.cleaning import (
+        CleanOutcome,
+        CleanPlan,
+        apply_clean,
+        clean,
+        preview_clean,
+    )
     from bmux_forensics.archive.executors import Executor, cluster
     from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.errors import ForensicsError
@@ -126,6 +133,13 @@ _HOMES: Final = {
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
     "archive.executors": ("Executor", "cluster"),
+    "archive.cleaning": (
+        "CleanOutcome",
+        "CleanPlan",
+        "apply_clean",
+        "clean",
+        "preview_clean",
+    ),
     "archive.loading": ("Archive", "load_archive"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
@@ -154,6 +168,8 @@ __all__ = [
     "Archive",
     "AuditPanel",
     "BmuxPaths",
+    "CleanOutcome",
+    "CleanPlan",
     "Executor",
     "ForensicsError",
     "KillOutcome",
@@ -179,12 +195,14 @@ __all__ = [
     "Tables",
     "UndoPlan",
     "__version__",
+    "apply_clean",
     "apply_kill",
     "apply_repair",
     "apply_resurrection",
     "apply_undo",
     "audit",
     "backups",
+    "clean",
     "cluster",
     "diff",
     "draw_cascade",
@@ -211,6 +229,7 @@ __all__ = [
     "plan_of_repair",
     "plan_of_resurrection",
     "plan_undo",
+    "preview_clean",
     "preview_kill",
     "preview_repair",
     "preview_resurrection",

@@ -44,16 +44,32 @@ class _Zstd:
 
 @dataclass(frozen=True)
 class _Form:
-    """A form of compression: how a sound copy is opened, and how any copy is begun."""
+    """A form of compression: how a sound copy is opened, how any is begun, how one is made."""
 
     open: Callable[[io.BytesIO], Any]
     start: Callable[[], Any]
+    pack: Callable[[bytes, bytes], bytes]
+
+
+def _seconds(old: bytes) -> int:
+    """Return the time that a gzip header has of its file."""
+    return int.from_bytes(old[4:8], "little")
 
 
 _MAGIC: Final = {
-    b"\x1f\x8b": _Form(lambda file: gzip.GzipFile(fileobj=file), lambda: zlib.decompressobj(31)),
-    b"\xfd7zXZ\x00": _Form(lzma.LZMAFile, lzma.LZMADecompressor),
-    b"\x28\xb5\x2f\xfd": _Form(_Zstd, lambda: zstandard.ZstdDecompressor().decompressobj()),
+    b"\x1f\x8b": _Form(
+        lambda file: gzip.GzipFile(fileobj=file),
+        lambda: zlib.decompressobj(31),
+        lambda old, data: gzip.compress(data, mtime=_seconds(old)),
+    ),
+    b"\xfd7zXZ\x00": _Form(
+        lzma.LZMAFile, lzma.LZMADecompressor, lambda _, data: lzma.compress(data)
+    ),
+    b"\x28\xb5\x2f\xfd": _Form(
+        _Zstd,
+        lambda: zstandard.ZstdDecompressor().decompressobj(),
+        lambda _, data: zstandard.ZstdCompressor(write_checksum=True).compress(data),
+    ),
 }
 _DAMAGED: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
@@ -61,6 +77,26 @@ _DAMAGED: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.Zstd
 def is_compressed(raw: bytes) -> bool:
     """Tell whether bytes are a compressed copy, as far as their beginning says."""
     return raw.startswith(tuple(_MAGIC))
+
+
+def packed_like(old: bytes, data: bytes) -> bytes:
+    """Return some bytes in the form that others have: compressed the same way, or plain.
+
+    The same bytes come out wherever and whenever it is done: a gzip header keeps the
+    time that the old one has.
+
+    Examples
+    --------
+    >>> new = packed_like(gzip.compress(b"old", mtime=7), b"new")
+    >>> gzip.decompress(new), _seconds(new)
+    (b'new', 7)
+    >>> packed_like(b"plain", b"new")
+    b'new'
+    """
+    for magic, form in _MAGIC.items():
+        if old.startswith(magic):
+            return form.pack(old, data)
+    return data
 
 
 def decompressed(raw: bytes, where: str, limit: int | None, *, torn: bool = False) -> bytes:

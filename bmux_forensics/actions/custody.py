@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from bmux_forensics.store.journal import (
     INTENT,
     OUTCOME,
     append,
+    append_all,
     last_entry,
     open_ids,
     read_journal,
@@ -50,6 +51,9 @@ GROUP_FACTS: Final = frozenset(
     | {"started", "since_boot", "start", "boot", "pidns", "signals", "outcome", "ok", "survivors"}
 )
 """What the journal keeps of a process group: no command, folder or variable."""
+
+UNTOLD: Final = "done, but the journal could not be told: {}"
+"""What a person is told of a change whose outcome could not be written."""
 
 _DUE: Final = "due"
 """What an outcome says of processes that are to be ended after it."""
@@ -115,9 +119,14 @@ def plan_facts(plan: pd.DataFrame) -> dict[str, Any]:
     >>> plan_facts(pd.DataFrame({"table": ["panes"], "action": ["delete"], "key": ["my name"]}))
     {'panes': {'delete': {'rows': 1, 'keys': ['#038468518ad8122e #82a3537ff0dbce7e']}}}
     """
-    gathered: dict[str, dict[str, list[str]]] = {}
     columns = (plan[name].tolist() for name in ("table", "action", "key"))
-    for table, action, key in zip(*columns, strict=True):
+    return row_facts(zip(*columns, strict=True))
+
+
+def row_facts(rows: Iterable[tuple[str, str, object]]) -> dict[str, Any]:
+    """Return table, action and key of plan rows as counts and ids; as `plan_facts`."""
+    gathered: dict[str, dict[str, list[str]]] = {}
+    for table, action, key in rows:
         gathered.setdefault(table, {}).setdefault(action, []).append(plain(key))
     return {
         table: {action: _counted(keys) for action, keys in actions.items()}
@@ -163,7 +172,7 @@ class Notice:
 
     def __init__(self, uid: int, facts: Mapping[str, Any]) -> None:
         self._uid = uid
-        self._facts = dict(facts)
+        self.intent = dict(facts)
         self.id: str | None = None
         self.notes: list[str] = []
 
@@ -171,7 +180,7 @@ class Notice:
         """Return the last look, with the announcement in front of it."""
 
         def announce() -> None:
-            self.id = append(INTENT, self._facts, uid=self._uid).id
+            self.id = append(INTENT, self.intent, uid=self._uid).id
             last_look()
 
         return announce
@@ -209,7 +218,7 @@ class Notice:
         The change stands whatever happens here, so a failure is a note: the next run
         sees the open intent, compares the file, and concludes it.
         """
-        due = {"processes": _DUE} if self._facts.get("groups") else {}
+        due = {"processes": _DUE} if self.intent.get("groups") else {}
         self._tell(OUTCOME, {"state": COMPLETED, **due, **facts})
 
     def tell_processes(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
@@ -220,20 +229,38 @@ class Notice:
         try:
             append(kind, {"of": self.id, **facts}, uid=self._uid)
         except ForensicsError as trouble:
-            self.notes.append(f"done, but the journal could not be told: {trouble}")
+            self.notes.append(UNTOLD.format(trouble))
 
 
-def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
+def announce_all(notices: Sequence[Notice], uid: int) -> None:
+    """Announce changes of files of one owner together; raises `WriteError` before any is."""
+    entries = append_all(INTENT, [notice.intent for notice in notices], uid=uid)
+    for notice, entry in zip(notices, entries, strict=True):
+        notice.id = entry.id
+
+
+def complete_all(notices: Sequence[Notice], uid: int) -> None:
+    """Write that announced changes are done and proven; a failure is a note, as `complete`."""
+    try:
+        append_all(OUTCOME, [{"of": n.id, "state": COMPLETED} for n in notices], uid=uid)
+    except ForensicsError as trouble:
+        for notice in notices:
+            notice.notes.append(UNTOLD.format(trouble))
+
+
+def settle(
+    uid: int, held: Path | None = None, sha256: Callable[[], str | None] | None = None
+) -> list[str]:
     """Conclude what earlier runs left open, and say in a line each what happened.
 
     Parameters
     ----------
     uid : int
         Whose journal.
-    held : Path
+    held : Path, optional
         The file whose lock we hold, resolved: whoever announced a change of it is not at
         it any more. Of other files only those whose process is proven gone are concluded.
-    sha256 : callable
+    sha256 : callable, optional
         Gives the hash of that file as it is now.
 
     Raises
@@ -241,7 +268,7 @@ def settle(uid: int, held: Path, sha256: Callable[[], str | None]) -> list[str]:
     WriteError
         There is something open, and the journal can't be read or written.
     """
-    notes = _rescued(held)
+    notes = _rescued(held) if held is not None else []
     try:
         last = last_entry(uid)
         if not open_ids(last) and not _is_due(last):

@@ -82,6 +82,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
     unreadable: Callable[[EvidenceError], bool] | None = None,
     like: FileIdentity | None = None,
     assume_no_server: bool = False,
+    packed: bool = False,
     ending: Ending | None = None,
     size_limit: int | None = SIZE_LIMIT,
 ) -> Passage:
@@ -109,6 +110,8 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
         Whose owner, permissions and time of change the file gets; its own by default.
     assume_no_server : bool
         Go ahead although it can't be told whether a server owns the file.
+    packed : bool
+        Take a compressed copy too, as the bytes that it is.
     ending : callable, optional
         Called when the file was changed, proven and its lock released, to end the
         processes that the journal's intent names; it looks for a live server again first.
@@ -126,7 +129,7 @@ def change_file(  # noqa: PLR0913 - each is a part of the request
         The system would not let us write; nothing was changed (6).
     """
     with _locked(path, lock_timeout) as last_look:
-        snapshot, identity = open_for_change(path, size_limit=size_limit)
+        snapshot, identity = open_for_change(path, packed=packed, size_limit=size_limit)
 
         def look() -> None:
             last_look()

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bmux_forensics.actions.custody import Deed, plan_facts
 from bmux_forensics.actions.door import is_own_snapshot
-from bmux_forensics.analysis.encoding import carry_out
+from bmux_forensics.analysis.encoding import REWRITTEN, carry_out
 from bmux_forensics.analysis.plans import plan_kill, process_groups, removed_contexts
 from bmux_forensics.analysis.selectors import resolve
 from bmux_forensics.errors import ProofError, UsageError
@@ -22,9 +22,6 @@ from bmux_forensics.tables.build import Tables
 if TYPE_CHECKING:
     from bmux_forensics.actions.processes import ProcessScene
     from bmux_forensics.host.ending_plan import EndingOptions
-
-REWRITTEN: Final = ("sessions", "contexts", "clients", "panes")
-"""The sections that bmux encodes anew in every kill that matched."""
 
 
 @dataclass(frozen=True)

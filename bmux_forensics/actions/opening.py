@@ -70,9 +70,11 @@ def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT, torn: boo
 
 
 def open_for_change(
-    path: Path, *, size_limit: int | None = SIZE_LIMIT
+    path: Path, *, packed: bool = False, size_limit: int | None = SIZE_LIMIT
 ) -> tuple[Snapshot, FileIdentity]:
     """Read a snapshot file as it would be rewritten: no standard input, nothing compressed.
+
+    With `packed`, a compressed copy is taken as the bytes that it is: no envelope is found.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def open_for_change(
         As `open_snapshot`.
     """
     raw, identity = read_regular(path, limit=size_limit)
-    if is_compressed(raw):
+    if is_compressed(raw) and not packed:
         raise NotRewritableError(
             str(path), "a compressed copy", expected="a snapshot", advice="decompress it first"
         )

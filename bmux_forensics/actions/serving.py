@@ -6,12 +6,28 @@ from pathlib import Path
 
 from bmux_forensics.errors import ServerLiveError
 from bmux_forensics.host.paths import find_paths
-from bmux_forensics.host.server import ServerVerdict, live_server
+from bmux_forensics.host.server import Known, ServerVerdict, live_server
+
+
+class Watch:
+    """One look for servers, for any number of snapshots."""
+
+    def __init__(self) -> None:
+        self._paths = find_paths()
+        self._known: Known = {}
+
+    def server_of(self, path: Path) -> ServerVerdict:
+        """Judge whether a live server owns a snapshot; nothing is sent, nothing is changed."""
+        return live_server(self._paths, path, known=self._known)
+
+    def require_none(self, path: Path, *, assume_none: bool = False) -> None:
+        """Raise as `require_no_server`."""
+        _refuse(self.server_of(path), path, assume_none=assume_none)
 
 
 def server_of(path: Path) -> ServerVerdict:
-    """Judge whether a live server owns a snapshot; nothing is sent, nothing is changed."""
-    return live_server(find_paths(), path)
+    """Judge whether a live server owns one snapshot."""
+    return Watch().server_of(path)
 
 
 def require_no_server(path: Path, *, assume_none: bool = False) -> None:
@@ -24,7 +40,10 @@ def require_no_server(path: Path, *, assume_none: bool = False) -> None:
     assume_none : bool
         Take "can't be told" for a no; a server that answers is never ignored.
     """
-    verdict = server_of(path)
+    Watch().require_none(path, assume_none=assume_none)
+
+
+def _refuse(verdict: ServerVerdict, path: Path, *, assume_none: bool) -> None:
     if verdict.state == "live":
         raise ServerLiveError(
             str(path),

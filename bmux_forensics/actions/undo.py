@@ -246,6 +246,7 @@ def apply_undo(
             account=lambda: deed,
             expect_sha256=plan.sha256_now,
             like=like,
+            packed=True,
             size_limit=None,  # what we changed can be taken back, whatever its size
             **how,
         )

@@ -42,6 +42,7 @@ def move_file_aside(
         lock_timeout=lock_timeout,
         unreadable=lambda problem: isinstance(problem, _UnwantedError),
         assume_no_server=assume_no_server,
+        packed=True,
         size_limit=None,
     )
 

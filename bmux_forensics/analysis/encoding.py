@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Final
 
 import pandas as pd
 
@@ -16,6 +17,10 @@ from bmux_forensics.analysis.reshaping import (
     with_copies,
 )
 from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.snapshot.edits import Edit
+
+REWRITTEN: Final = ("sessions", "contexts", "clients", "panes")
+"""The sections that bmux encodes anew in every kill that matched."""
 
 
 def encode_plan(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str] = ()) -> bytes:
@@ -46,7 +51,14 @@ def carry_out(snapshot: Snapshot, plan: pd.DataFrame, *, rewrite: Collection[str
     EvidenceError
         The envelope or such a section is not one that bmux would take.
     """
-    edits = edits_of(plan)
+    return carry_out_edits(snapshot, edits_of(plan), rewrite=rewrite)
+
+
+def carry_out_edits(
+    snapshot: Snapshot, edits: Mapping[int, list[Edit]], *, rewrite: Collection[str] = ()
+) -> Snapshot:
+    """Return the snapshot as it will be after the edits of a plan; as `carry_out`."""
+    edits = dict(edits)
     of_envelope = edits.pop(ENVELOPE, [])
     if not reseals(of_envelope):
         snapshot.require_envelope()

@@ -6,7 +6,7 @@ has seen is what is carried out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -46,13 +46,14 @@ COLUMNS: Final[dict[str, Any]] = {
 _TABLE_ORDER: Final = {name: number for number, name in enumerate(BY_NAME)}
 
 
-def plan_kill(
+def plan_kill(  # noqa: PLR0913 - each is a part of what goes
     tables: Tables,
     sessions: pd.DataFrame,
     *,
     contexts: pd.DataFrame | None = None,
     scrub: bool = False,
     contained: bool = True,
+    references: Sequence[ForeignKey] = FOREIGN_KEYS,
 ) -> pd.DataFrame:
     """Plan the kill of some sessions, in one snapshot or in many.
 
@@ -71,6 +72,8 @@ def plan_kill(
     contained : bool
         Also list the rows that go because they stand inside a row that goes; they
         need no edit of their own.
+    references : sequence of ForeignKey
+        What refers to what, and what becomes of it.
 
     Returns
     -------
@@ -92,8 +95,8 @@ def plan_kill(
     absent = {"sessions": {"session_id": wanted - set(rows.values())}}
     if contexts is not None:
         absent["bindings"] = {"context_id": _keys(tables, contexts, "context_id")}
-    references = [key for key in FOREIGN_KEYS if contained or not key.contained]
-    touched = cascade(tables, references, {"sessions": rows}, absent=absent, scrub=scrub)
+    followed = [key for key in references if contained or not key.contained]
+    touched = cascade(tables, followed, {"sessions": rows}, absent=absent, scrub=scrub)
     return plan_from(tables, touched)
 
 
@@ -217,10 +220,15 @@ def edits_of(plan: pd.DataFrame) -> dict[int, list[Edit]]:
 
     Rows that go inside another, and rows that are kept, need none.
     """
-    edits: dict[int, list[Edit]] = {}
     changes = plan[~plan["contained"] & (plan["action"] != "keep")]
     names = ("section", "action", "json_pointer", "new")
-    for section, action, pointer, new in zip(*(changes[n] for n in names), strict=True):
+    return edits_of_rows(zip(*(changes[n] for n in names), strict=True))
+
+
+def edits_of_rows(rows: Iterable[tuple[int, str, str, Any]]) -> dict[int, list[Edit]]:
+    """Return edits by section, of plan rows: section, action, JSON pointer, new value."""
+    edits: dict[int, list[Edit]] = {}
+    for section, action, pointer, new in rows:
         kind = DELETE if action == "delete" else SET if action == "set-null" else action
         value = None if pd.isna(new) else orjson.loads(new)
         edits.setdefault(section, []).append(Edit(kind, pointer, value))

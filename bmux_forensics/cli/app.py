@@ -34,6 +34,7 @@ VERBS: Final = {
     "salvage": "Carve what is whole out of a damaged snapshot into a new one.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",
     "resurrect": "Bring a session back from an older snapshot, with its panes and tab place.",
+    "clean": "Clean sessions out of a whole archive of snapshots.",
     "processes": "Say whose the processes are that a snapshot names, and what has strayed.",
     "undo": "Take a change back: the exact old bytes, mode, owner and time.",
     "history": "Show every change that was made, and what became of it.",

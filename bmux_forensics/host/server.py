@@ -116,7 +116,13 @@ def find_servers(paths: BmuxPaths) -> tuple[ServerFinding, ...]:
     return tuple(_judge(name, folder) for name, folder in runtimes if _is_there(folder))
 
 
-def live_server(paths: BmuxPaths, snapshot: Path | None = None) -> ServerVerdict:
+Known = dict[int | None, list[ServerFinding]]
+"""What one look found, by the owner of the snapshots that it was for."""
+
+
+def live_server(
+    paths: BmuxPaths, snapshot: Path | None = None, *, known: Known | None = None
+) -> ServerVerdict:
     """Judge whether a live server owns the snapshot, or may own it.
 
     Parameters
@@ -126,6 +132,8 @@ def live_server(paths: BmuxPaths, snapshot: Path | None = None) -> ServerVerdict
     snapshot : pathlib.Path, optional
         The file that is about to change; by default bmux's own. A server owns another
         file only when its environment names the data folder that the file is in.
+    known : dict, optional
+        Kept between calls, one look serves many snapshots; it starts empty.
 
     Returns
     -------
@@ -134,7 +142,13 @@ def live_server(paths: BmuxPaths, snapshot: Path | None = None) -> ServerVerdict
     """
     target = paths.snapshot if snapshot is None else snapshot
     owner = _owner(target)
-    findings = [finding for base in _bases(paths, owner) for finding in find_servers(base)]
+    known = {} if known is None else known
+    if owner not in known:
+        bases = _bases(paths, owner)
+        known[owner] = [finding for base in bases for finding in find_servers(base)]
+    findings = known[owner]
+    if not findings:
+        return ServerVerdict("none", f"no server answers under {paths.runtime_base}")
     own = _same_file(target, paths.snapshot)
     judged = tuple(_for_snapshot(finding, target, owner, own=own) for finding in findings)
     for state in ("live", "cannot-tell"):

@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bmux_forensics.errors import ProofError, SnapshotChangedError
-from bmux_forensics.store.folder import MAKE, READ, Folder, write_all
+from bmux_forensics.store.folder import MAKE, READ, Folder, set_out, write_all
 from bmux_forensics.store.leftovers import sweep, temp_name
 from bmux_forensics.store.placing import place, same_bytes
 from bmux_forensics.store.refusals import NO_LINKS, writing
-from bmux_forensics.store.state import open_state, state_path
+from bmux_forensics.store.state import open_below, open_state, state_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
 
     from bmux_forensics.store.reading import FileIdentity
 
@@ -101,18 +103,84 @@ def keep_backup(
     SnapshotChangedError
         The file is no longer the one that was read.
     """
+    with open_state(identity.uid, _BACKUPS, _path_mark(identity.path)) as folder:
+        path = _kept(folder, identity, data, sha256, now=now or dt.datetime.now(dt.UTC))
+        with writing(folder.path, "keeping a backup"):
+            folder.sync()
+        return path
+
+
+def _kept(  # noqa: PLR0913 - what `keep_backup` is given, and how
+    folder: Folder,
+    identity: FileIdentity,
+    data: bytes,
+    sha256: str,
+    *,
+    now: dt.datetime,
+    unsynced: list[int] | None = None,
+) -> Path:
+    """Keep a backup in its open folder, whose names are not on the disk yet.
+
+    With a list, new files are not brought to the disk: their descriptors are put there.
+    """
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         message = "sha256 must be 64 lower-case hex digits"
         raise ValueError(message)
-    taken = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC).strftime(_MOMENT)
+    taken = now.astimezone(dt.UTC).strftime(_MOMENT)
     facts = f"_{sha256}_{identity.mode:o}_{identity.uid}_{identity.gid}_{identity.mtime_ns}.backup"
-    with open_state(identity.uid, _BACKUPS, _path_mark(identity.path)) as folder:
-        sweep(folder)
-        with writing(folder.path, "keeping a backup"):
-            _keep_origin(folder, identity)
-            name = _known(folder, facts, data) or _keep(folder, taken + facts, identity, data)
-            folder.sync()
-        return folder.path / name
+    sweep(folder)
+    with writing(folder.path, "keeping a backup"):
+        _keep_origin(folder, identity, unsynced)
+        name = _known(folder, facts, data)
+        name = name or _keep(folder, taken + facts, identity, data, unsynced)
+    return folder.path / name
+
+
+class Shelf:
+    """Backups of many files of one owner, brought to the disk together.
+
+    Parameters
+    ----------
+    uid : int
+        Whose state folder.
+    """
+
+    def __init__(self, uid: int) -> None:
+        self._uid = uid
+        self._all = open_state(uid, _BACKUPS)
+        self._open: list[Folder] = []
+        self._unsynced: list[int] = []
+
+    def __enter__(self) -> Self:
+        """Hand the shelf to the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close whatever is open."""
+        for fd in self._unsynced:
+            os.close(fd)
+        for folder in (self._all, *self._open):
+            folder.close()
+
+    def keep(self, identity: FileIdentity, data: bytes, sha256: str) -> Path:
+        """Keep a backup, as `keep_backup`; it is safe on the disk after `settle` alone."""
+        folder = open_below(self._all, _path_mark(identity.path), self._uid)
+        self._open.append(folder)
+        now = dt.datetime.now(dt.UTC)
+        return _kept(folder, identity, data, sha256, now=now, unsynced=self._unsynced)
+
+    def settle(self) -> None:
+        """Bring every backup to the disk; raises `WriteError` where that fails."""
+        with writing(self._all.path, "keeping a backup"):
+            for fd in self._unsynced:
+                os.fsync(fd)
+            for folder in self._open:
+                folder.sync()
 
 
 def _path_mark(path: Path) -> str:
@@ -140,9 +208,11 @@ def _holds(folder: Folder, name: str, data: bytes) -> bool:
         os.close(fd)
 
 
-def _keep(folder: Folder, name: str, identity: FileIdentity, data: bytes) -> str:
+def _keep(
+    folder: Folder, name: str, identity: FileIdentity, data: bytes, unsynced: list[int] | None
+) -> str:
     if not _link(folder, name, identity):
-        _store(folder, name, data, identity.mtime_ns)
+        _store(folder, name, data, identity.mtime_ns, unsynced)
     if _holds(folder, name, data):
         return name
     folder.discard(name)
@@ -173,15 +243,17 @@ def _link(folder: Folder, name: str, identity: FileIdentity) -> bool:
     raise SnapshotChangedError(str(identity.path), found, advice="read it again and plan anew")
 
 
-def _keep_origin(folder: Folder, identity: FileIdentity) -> None:
+def _keep_origin(folder: Folder, identity: FileIdentity, unsynced: list[int] | None) -> None:
     """Write down whose backups these are, once."""
     try:
         folder.status(_ORIGIN)
     except FileNotFoundError:
-        _store(folder, _ORIGIN, os.fsencode(identity.path), None)
+        _store(folder, _ORIGIN, os.fsencode(identity.path), None, unsynced)
 
 
-def _store(folder: Folder, name: str, data: bytes, mtime_ns: int | None) -> None:
+def _store(
+    folder: Folder, name: str, data: bytes, mtime_ns: int | None, unsynced: list[int] | None
+) -> None:
     """Write a private file in full, then give it its name.
 
     A name that is taken is left alone: somebody kept the same in the same
@@ -197,7 +269,11 @@ def _store(folder: Folder, name: str, data: bytes, mtime_ns: int | None) -> None
                 os.fchown(fd, owner.st_uid, owner.st_gid)
             if mtime_ns is not None and os.utime in os.supports_fd:
                 os.utime(fd, ns=(mtime_ns, mtime_ns))
-            os.fsync(fd)
+            if unsynced is None:
+                os.fsync(fd)
+            else:
+                set_out(fd)
+                unsynced.append(os.dup(fd))
         finally:
             os.close(fd)
         with suppress(FileExistsError):

@@ -1,8 +1,8 @@
 """The journal: what was changed, when and by whom; entries are only ever appended.
 
 It is one file in the state folder of the snapshot's owner, private to that user. An
-append happens under the kernel's lock on the file, is one write of one whole line, and
-returns when the line is on the disk. So the entries of several processes form one
+append happens under the kernel's lock on the file, is one write of whole lines, and
+returns when they are on the disk. So the entries of several processes form one
 chain (see `journal_lines`), and what an entry promises is promised for ever.
 
 Every entry lists the intents that are still `open`: changes that were announced and of
@@ -26,7 +26,7 @@ from bmux_forensics.store.journal_file import (
     held_for_append,
     held_for_reading,
     read_at,
-    write_line,
+    write_lines,
 )
 from bmux_forensics.store.journal_lines import (
     FORMAT,
@@ -43,7 +43,7 @@ from bmux_forensics.store.refusals import writing
 from bmux_forensics.store.state import open_state, state_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 INTENT: Final = "intent"
@@ -77,19 +77,29 @@ class Journal:
 def append(kind: str, facts: Mapping[str, Any], *, uid: int | None = None) -> Entry:
     """Add an entry; when this returns it is on the disk.
 
+    The parameters and errors are those of `append_all`, for the facts of one entry.
+    """
+    return append_all(kind, [facts], uid=uid)[0]
+
+
+def append_all(
+    kind: str, several: Sequence[Mapping[str, Any]], *, uid: int | None = None
+) -> list[Entry]:
+    """Add entries, one after another; when this returns all of them are on the disk.
+
     Parameters
     ----------
     kind : str
-        What it is about; `INTENT` opens its id and `OUTCOME` closes the one named `of`.
-    facts : mapping
-        What it says, as JSON: ids, numbers and hashes, never what a pane holds.
+        What they are about; `INTENT` opens its id and `OUTCOME` closes the one named `of`.
+    several : sequence of mapping
+        What each says, as JSON: ids, numbers and hashes, never what a pane holds.
     uid : int, optional
         The snapshot's owner; it matters only to root.
 
     Returns
     -------
-    Entry
-        As it stands in the file now.
+    list of Entry
+        As they stand in the file now.
 
     Raises
     ------
@@ -104,16 +114,21 @@ def append(kind: str, facts: Mapping[str, Any], *, uid: int | None = None) -> En
             size = os.fstat(fd).st_size
             last, end = find_last(fd, size)
             _refuse_newer(last, path)
-            body = _chained(kind, facts, last)
             rest = read_at(fd, end, size - end)
-            if rest:
-                body["sealed"] = seal(rest, end)
-            line = render(body)
             whole = size == 0 or read_at(fd, size - 1, 1) == b"\n"
-            write_line(fd, line if whole else b"\n" + line, size)
-    entry = parse(line[:-1], size if whole else size + 1)
-    assert entry is not None  # noqa: S101 - it was rendered a moment ago
-    return entry
+            entries: list[Entry] = []
+            lines = b"" if whole else b"\n"
+            for facts in several:
+                body = _chained(kind, facts, entries[-1] if entries else last)
+                if rest and not entries:
+                    body["sealed"] = seal(rest, end)
+                line = render(body)
+                entry = parse(line[:-1], size + len(lines))
+                assert entry is not None  # noqa: S101 - it was rendered a moment ago
+                entries.append(entry)
+                lines += line
+            write_lines(fd, lines, size)
+    return entries
 
 
 def _chained(kind: str, facts: Mapping[str, Any], last: Entry | None) -> dict[str, Any]:

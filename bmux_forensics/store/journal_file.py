@@ -178,10 +178,10 @@ def read_at(fd: int, offset: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def write_line(fd: int, line: bytes, size: int) -> None:
-    """Add a line to a file of that size, and return when it is on the disk."""
+def write_lines(fd: int, lines: bytes, size: int) -> None:
+    """Add lines to a file of that size, and return when they are on the disk."""
     try:
-        write_all(fd, line)
+        write_all(fd, lines)
         os.fsync(fd)
     except BaseException:
         # What was not promised must not stand there; where it has to, the next entry seals it.

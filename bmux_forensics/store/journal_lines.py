@@ -216,7 +216,7 @@ def seal(rest: bytes, offset: int) -> dict[str, Any]:
 def _flaw(last: Entry | None, rest: bytes, offset: int) -> Flaw:
     """Tell what a crash in an append leaves from what only a later change can make."""
     number = last.number + 1 if last else 1
-    # An append writes one line, so a beginning is all that a crash leaves. A whole entry
+    # An append writes whole lines: the beginning of one is all that a crash leaves. A whole entry
     # with another byte in its newline's place, or a finished line, is no beginning.
     if b"\n" in rest or parse(rest[:-1]) is not None:
         found = f"{len(rest)} bytes that are no entry"

@@ -15,6 +15,7 @@ import re
 import secrets
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bmux_forensics.store.folder import Folder
@@ -129,8 +130,7 @@ def siblings(folder: Folder) -> list[Leftover]:
     A folder with thousands of names is listed every ten seconds at most; in between
     it seems to hold none.
     """
-    status = folder.status()
-    key = (os.getpid(), status.st_dev, status.st_ino)
+    key = _key(folder)
     now = time.monotonic()
     if now - _listed.get(key, -_OFTEN) < _OFTEN:
         return []
@@ -138,6 +138,11 @@ def siblings(folder: Folder) -> list[Leftover]:
     if len(names) > _MANY:
         _listed[key] = now
     return [known for known in map(parse, names) if known is not None]
+
+
+def _key(folder: Folder) -> tuple[int, int, int]:
+    status = folder.status()
+    return os.getpid(), status.st_dev, status.st_ino
 
 
 def sweep(folder: Folder, target: str | None = None) -> list[str]:
@@ -167,6 +172,18 @@ def sweep(folder: Folder, target: str | None = None) -> list[str]:
         for known in found
         if mark in (None, known.target) and _remove(folder, known, owners)
     ]
+
+
+def sweep_once(folder: Folder) -> list[str]:
+    """Remove all temporary files of ours in a folder whose process is proven gone.
+
+    For some seconds this process then takes the folder for one that holds none: whoever
+    changes many files of one folder would list it several times for each of them.
+    """
+    removed = sweep(folder)
+    with suppress(OSError):
+        _listed[_key(folder)] = time.monotonic()
+    return removed
 
 
 def _trusted_owners(status: os.stat_result) -> set[int]:

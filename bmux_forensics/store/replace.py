@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bmux_forensics.errors import ProofError, SnapshotChangedError, WriteError
 from bmux_forensics.store.attributes import carry
-from bmux_forensics.store.folder import MAKE, READ, Folder, write_all
+from bmux_forensics.store.folder import MAKE, READ, Folder, set_out, write_all
 from bmux_forensics.store.leftovers import sweep, temp_name
 from bmux_forensics.store.placing import place, same_bytes
 from bmux_forensics.store.reading import Digest, FileIdentity
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-def stage(target: FileIdentity | Path, data: bytes, *, like: FileIdentity | None = None) -> Staged:
+def stage(
+    target: FileIdentity | Path,
+    data: bytes,
+    *,
+    like: FileIdentity | None = None,
+    eager: bool = True,
+) -> Staged:
     """Write new bytes beside a target and hold them ready; use it as a context manager.
 
     Parameters
@@ -44,6 +50,10 @@ def stage(target: FileIdentity | Path, data: bytes, *, like: FileIdentity | None
     like : FileIdentity, optional
         Whose owner, permissions and time of change the new file gets; the target's
         by default. A new file is for its owner alone.
+    eager : bool
+        Bring the bytes to the disk when they are written; else `Staged.settle` does,
+        and before that is called nothing can be committed. Whoever stages many files
+        writes all of them first: the system then takes them to the disk together.
 
     Returns
     -------
@@ -64,8 +74,8 @@ def stage(target: FileIdentity | Path, data: bytes, *, like: FileIdentity | None
     b'two'
     """
     if isinstance(target, FileIdentity):
-        return Staged(target.path, target, data, like or target)
-    return Staged(Path(os.path.realpath(target)), None, data, like)
+        return Staged(target.path, target, data, like or target, eager=eager)
+    return Staged(Path(os.path.realpath(target)), None, data, like, eager=eager)
 
 
 class Staged:
@@ -84,9 +94,17 @@ class Staged:
     """
 
     def __init__(
-        self, path: Path, target: FileIdentity | None, data: bytes, like: FileIdentity | None
+        self,
+        path: Path,
+        target: FileIdentity | None,
+        data: bytes,
+        like: FileIdentity | None,
+        *,
+        eager: bool,
     ) -> None:
         self.path = path
+        self._eager = eager
+        self._fd = -1
         self.temp = path.parent / temp_name(path.name, "stage")
         self.digest = Digest(data)
         self._target = target
@@ -116,6 +134,8 @@ class Staged:
         try:
             sweep(self._folder, self.path.name)
             self._write()
+            if self._eager:
+                self.settle()
         except BaseException:
             self._clean_up()
             raise
@@ -130,7 +150,25 @@ class Staged:
         """Remove the new file if it was not put in place."""
         self._clean_up()
 
+    def settle(self) -> None:
+        """Bring the staged bytes to the disk.
+
+        Raises
+        ------
+        WriteError
+            The system would not; the old file is untouched.
+        """
+        with writing(self.path, "writing the new bytes beside it"):
+            os.fsync(self._fd)
+        self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
     def _clean_up(self) -> None:
+        self._close()
         self._folder.discard(self.temp.name)  # after a commit the name is not there any more
         if self._held:
             with suppress(OSError):
@@ -155,11 +193,8 @@ class Staged:
         source = None if self._target is None else self._open_target()
         try:
             with writing(self.path, "writing the new bytes beside it"):
-                fd = self._folder.open(self.temp.name, MAKE)
-                try:
-                    self._fill(fd, source)
-                finally:
-                    os.close(fd)
+                self._fd = self._folder.open(self.temp.name, MAKE)
+                self._fill(self._fd, source)
         finally:
             if source is not None:
                 os.close(source)
@@ -168,7 +203,8 @@ class Staged:
         write_all(fd, self._data)
         if self._like is not None:
             carry(fd, self._like, source)
-        os.fsync(fd)
+        if not self._eager:
+            set_out(fd)
         status = os.fstat(fd)
         self._inode = (status.st_dev, status.st_ino)
 
@@ -227,19 +263,38 @@ class Staged:
         """
         if last_look is not None:
             last_look()
-        self._refuse_changed()
-        with writing(self.path, "putting the new file in place"):
-            self._rename()
+        self.put()
         problem = None
+        try:
+            self.sync_folder()
+        except NotDurableError as error:
+            problem = error
+        identity = self.prove()
+        if problem is not None:
+            problem.identity = identity
+            raise problem
+        return identity
+
+    def sync_folder(self) -> None:
+        """Bring the folder's names to the disk; raises `NotDurableError` as `commit`."""
         try:
             self._folder.sync()
         except OSError as error:
-            problem = error
-        identity = self._prove()
-        if problem is not None:
-            found = f"the new bytes are in place, but not on the disk: {meaning(problem)[0]}"
-            raise NotDurableError(str(self.path), found, identity=identity) from problem
-        return identity
+            found = f"the new bytes are in place, but not on the disk: {meaning(error)[0]}"
+            raise NotDurableError(str(self.path), found) from error
+
+    def put(self) -> None:
+        """Rename and no more: part of `commit`, for whoever commits many files together.
+
+        Raises
+        ------
+        SnapshotChangedError, WriteError
+            As `commit`; the target was left alone.
+        """
+        assert self._fd < 0  # noqa: S101 - the bytes are on the disk
+        self._refuse_changed()
+        with writing(self.path, "putting the new file in place"):
+            self._rename()
 
     def _rename(self) -> None:
         if self._target is not None:
@@ -269,8 +324,8 @@ class Staged:
         give_back(folder, self._held, name, self._inode[1])
         raise _changed(self.path, "somebody else saved it at this very moment")
 
-    def _prove(self) -> FileIdentity:
-        """Read back what stands under the name; only then is it done."""
+    def prove(self) -> FileIdentity:
+        """Read back what stands under the name; only then is it done. Raises as `commit`."""
         fd = -1
         try:
             fd = self._folder.open(self.path.name, READ)

@@ -110,6 +110,14 @@ def open_state(uid: int | None = None, *below: str) -> Folder:
     return _descend(folder, (_BELOW_HOME[-1], *below), uid)
 
 
+def open_below(folder: Folder, name: str, uid: int) -> Folder:
+    """Open a folder inside an open one that `open_state` gave, making it where it is missing.
+
+    It is owned and private as that one is, which stays open. Raises as `open_state`.
+    """
+    return _enter(folder, name, uid if _home(uid) is not None else _me(), private=True)
+
+
 def _make(path: Path) -> None:
     """Make the folder and what leads to it, private, without touching what is there."""
     missing = []
@@ -132,17 +140,21 @@ def _open_own(path: Path) -> Folder:
 def _descend(folder: Folder, names: tuple[str, ...], uid: int, *, private: bool = True) -> Folder:
     """Go down one open folder at a time; what is made belongs to the user it is for."""
     for name in names:
-        path = folder.path / name
         try:
-            with writing(path, "making the state folder"):
-                made = folder.make_sub(name)
-                inner = _open_inside(folder, name)
-                if made:
-                    _hand_over(inner, uid)
+            inner = _enter(folder, name, uid, private=private)
         finally:
             folder.close()
-        folder = _checked(inner, uid, private=private)
+        folder = inner
     return folder
+
+
+def _enter(folder: Folder, name: str, uid: int, *, private: bool) -> Folder:
+    with writing(folder.path / name, "making the state folder"):
+        made = folder.make_sub(name)
+        inner = _open_inside(folder, name)
+        if made:
+            _hand_over(inner, uid)
+    return _checked(inner, uid, private=private)
 
 
 def _open_inside(folder: Folder, name: str) -> Folder:

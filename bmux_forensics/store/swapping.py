@@ -17,7 +17,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -123,6 +123,14 @@ def rescue(folder: Folder, name: str) -> list[str]:
             if known.role in _HELD and known.target == mark and is_gone(known.owner):
                 found += _rescued(folder, known.name, name)
     return found
+
+
+def needing_rescue(folder: Folder, names: Iterable[str]) -> set[str]:
+    """Return those files of a folder for which `rescue` may find something."""
+    marks: set[str] = set()
+    with suppress(OSError):
+        marks = {k.target for k in siblings(folder) if k.role in _HELD and is_gone(k.owner)}
+    return {name for name in names if target_mark(name) in marks} if marks else set()
 
 
 def _rescued(folder: Folder, held: str, name: str) -> list[str]:

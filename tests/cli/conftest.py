@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -167,6 +168,7 @@ class Terminal:
         )
         os.close(slave)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def read_until(self, text: str, seconds: float = 60) -> str:
         """Read until some text is shown; fails when the child ends without it."""
@@ -196,7 +198,7 @@ class Terminal:
             data = os.read(self.fd, 4096)
         except OSError:  # how Linux says that the other side was closed
             return False
-        self.shown += data.decode()
+        self.shown += self._decoder.decode(data)  # a read may end inside a character
         return bool(data)
 
 

@@ -141,7 +141,7 @@ def test_a_signal_that_others_took_for_damage(
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("step", ["_write", "commit", "_rename", "_prove"])
+@pytest.mark.parametrize("step", ["_write", "commit", "_rename", "prove"])
 def test_a_signal_at_any_step_leaves_one_of_two_files(
     step: str, moment: str, snapshot: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +159,6 @@ def test_a_signal_at_any_step_leaves_one_of_two_files(
         env=dict(os.environ),
     )
     assert (done.returncode, done.stdout) == (143, ""), done.stderr
-    replaced = step == "_prove" or (step, moment) in {("_rename", "after"), ("commit", "after")}
+    replaced = step == "prove" or (step, moment) in {("_rename", "after"), ("commit", "after")}
     assert (snapshot.read_bytes() != old) == replaced
     assert below(snapshot.parent) == ["snap.json"]

@@ -1,0 +1,290 @@
+"""Cleaning one chunk of files: read, one cascade for all of them, each through the door.
+
+This is what a worker process does. Nothing that a file holds stops the others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from bmux_forensics.actions.compression import decompressed, packed_like
+from bmux_forensics.actions.custody import Deed, row_facts, settle
+from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage
+from bmux_forensics.actions.door_together import Change, Result, change_together
+from bmux_forensics.actions.serving import Watch
+from bmux_forensics.actions.unlocking import inspect_lock, unlock
+from bmux_forensics.analysis.cleaning import Cleaning, Sighting, Wish, plan_cleaning
+from bmux_forensics.archive.chunks import Chunk
+from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Status, gather
+from bmux_forensics.archive.finding import Found
+from bmux_forensics.errors import (
+    BusyError,
+    EvidenceError,
+    FileMissingError,
+    FileUnreadableError,
+    ForensicsError,
+    NotRewritableError,
+    ProofError,
+    ServerLiveError,
+    SnapshotChangedError,
+    UnknownVersionError,
+    UsageError,
+    path_text,
+    printable,
+)
+from bmux_forensics.snapshot.document import read_snapshot
+from bmux_forensics.store.reading import Digest, read_regular
+from bmux_forensics.store.state import state_path
+
+VERB: Final = "clean"
+"""What the journal calls it."""
+
+_TOGETHER: Final = 32  # files whose locks are held at once
+_TRIES: Final = 3  # of a file that others change meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Bound(Found):
+    """A file whose cleaning somebody has seen: these bytes, and these sessions go.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the file as it was.
+    ids : tuple of str
+        The sessions.
+    """
+
+    sha256: str = ""
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Open:
+    """A file of the chunk: as it was read, and what is to become of it."""
+
+    file: Found
+    raw: bytes = b""
+    sha256: str | None = None
+    cleaning: Cleaning | None = None
+    new: bytes | None = None
+    problem: ForensicsError | None = None
+    unreadable: bool = False
+
+    @property
+    def trouble(self) -> ForensicsError | None:
+        """Why it can't be cleaned, if it can't."""
+        return self.problem or (self.cleaning.problem if self.cleaning else None)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanWork:
+    """Clean the files of a chunk, or say what that would do.
+
+    Parameters
+    ----------
+    wish : Wish
+        What is to be cleaned out of them.
+    look_only : bool
+        Write nothing.
+    keep_backups : bool
+        Keep the old bytes of what is changed.
+    size_limit : int or None
+        Refuse larger snapshots, decompressed.
+    """
+
+    wish: Wish
+    look_only: bool = False
+    keep_backups: bool = True
+    size_limit: int | None = None
+
+    def __call__(self, files: Chunk) -> ChunkCleaned:
+        """Do it."""
+        seen: list[Sighting] = []
+        opened = list(self._opened(files, seen))
+        if self.look_only:
+            watch = Watch()
+            rows = [_looked_at(one, watch) for one in opened]
+            return ChunkCleaned(tuple(rows), gather(seen))
+        notes = _settled({path.stat().st_uid for path in _there(opened)})
+        results = self._changed([one for one in opened if one.new is not None])
+        rows = [_row(one, results.get(one.file.name)) for one in opened]
+        told = (n for r in results.values() if isinstance(r, Passage) for n in r.notes)
+        return ChunkCleaned(tuple(rows), gather(seen), (*notes, *told))
+
+    def _opened(self, files: Sequence[Found], seen: list[Sighting]) -> Iterator[Open]:
+        """Read and plan; where memory does not hold them together, one after another."""
+        try:
+            yield from self.planned(files, seen)
+        except MemoryError:
+            for file in files:
+                try:
+                    yield from self.planned([file], seen)
+                except MemoryError:
+                    error = FileUnreadableError(file.name, "more than memory holds")
+                    yield Open(file, problem=error, unreadable=True)
+
+    def planned(self, files: Sequence[Found], seen: list[Sighting]) -> list[Open]:
+        """Read some files and say what is to become of each."""
+        opened = [_read(file, self.size_limit) for file in files]
+        sound = [one for one in opened if one.cleaning is not None]
+        bound = {o.file.name: o.file.ids for o in sound if isinstance(o.file, Bound)}
+        snapshots = [one.cleaning.snapshot for one in sound if one.cleaning is not None]
+        cleanings, sightings = plan_cleaning(snapshots, self.wish, bound or None)
+        seen += sightings
+        for one, cleaning in zip(sound, cleanings, strict=True):
+            one.cleaning = cleaning
+            if cleaning.problem is None and cleaning.after is not None:
+                new = packed_like(one.raw, cleaning.after.raw)
+                one.new = new if new != one.raw else None
+        return opened
+
+    def _changed(self, opened: list[Open]) -> dict[str, Result]:
+        results: dict[str, Result] = {}
+        for some in (opened[i : i + _TOGETHER] for i in range(0, len(opened), _TOGETHER)):
+            changes = [_change(one) for one in some]
+            done = change_together(changes, verb=VERB, keep_backups=self.keep_backups)
+            for one, result in zip(some, done, strict=True):
+                left = result is None or (type(result) is SnapshotChangedError)
+                results[one.file.name] = self._alone(one) if left else result
+                one.new = None if isinstance(result, Passage) else one.new
+        return results
+
+    def _alone(self, one: Open) -> Result:
+        """Change a file that somebody else is at, too: wait for its lock, and plan anew."""
+        result: Result = None
+        for _ in range(_TRIES):
+            if one.new is None or one.trouble is not None:
+                return one.trouble
+            _free_lock(Path(one.file.path))
+            (result,) = change_together(
+                [_change(one)],
+                verb=VERB,
+                lock_timeout=LOCK_TIMEOUT,
+                keep_backups=self.keep_backups,
+            )
+            if type(result) is not SnapshotChangedError or isinstance(one.file, Bound):
+                return result
+            (again,) = self.planned([one.file], [])
+            for name in ("raw", "sha256", "cleaning", "new", "problem", "unreadable"):
+                setattr(one, name, getattr(again, name))
+        return result
+
+
+def _read(file: Found, limit: int | None) -> Open:
+    if file.problem:
+        missing = FileMissingError(file.name, file.problem)
+        return Open(file, problem=missing, unreadable=True)
+    try:
+        raw, _ = read_regular(file.path, limit=limit)
+        digest = Digest(raw)
+        data = decompressed(raw, file.name, limit)
+    except ForensicsError as error:
+        return Open(file, problem=error, unreadable=True)
+    one = Open(file, raw, digest.hexdigest())
+    if isinstance(file, Bound) and one.sha256 != file.sha256:
+        one.problem = SnapshotChangedError(
+            file.name, "it is not the file that was looked at", advice="look at a new plan"
+        )
+        return one
+    snapshot = read_snapshot(data, file.name, saved_at=file.captured_at)
+    one.cleaning = Cleaning(snapshot)
+    return one
+
+
+def _change(one: Open) -> Change:
+    assert one.cleaning is not None and one.new is not None and one.sha256 is not None  # noqa: S101, PT018 - only such files get here
+    deed = Deed(sessions=one.cleaning.session_ids, plan=row_facts(one.cleaning.rows))
+    return Change(Path(one.file.path), one.raw, one.sha256, one.new, deed)
+
+
+def _free_lock(path: Path) -> None:
+    """Break a lock of ours whose process is proven gone: a clean that was cut short, say."""
+    try:
+        state = inspect_lock(path)
+        if state.breakable == "proven":
+            unlock(path, inspected=state)
+    except (ForensicsError, OSError):
+        return  # taking the lock will say what is wrong
+
+
+def _there(opened: Iterable[Open]) -> Iterator[Path]:
+    return (Path(one.file.path) for one in opened if one.new is not None)
+
+
+def _settled(owners: Iterable[int]) -> tuple[str, ...]:
+    """Conclude what earlier runs left open in the journals of some owners, once a process."""
+    return tuple(
+        note for uid in owners for note in _settled_once(os.getpid(), uid, state_path(uid))
+    )
+
+
+@lru_cache
+def _settled_once(pid: int, uid: int, state: Path) -> tuple[str, ...]:
+    del pid, state  # a forked worker, or another state folder, has its own
+    return tuple(settle(uid))
+
+
+def _looked_at(one: Open, watch: Watch) -> FileCleaned:
+    if one.new is not None and one.trouble is None:
+        try:
+            watch.require_none(Path(one.file.path))
+        except ServerLiveError as error:
+            one.problem = error
+    return _row(one, None)
+
+
+def _row(one: Open, result: Result) -> FileCleaned:
+    """Say in a row what became of a file, or what would."""
+    cleaning = one.cleaning
+    row = FileCleaned(one.file.name, Status.UNCHANGED, sha256_before=one.sha256)
+    trouble = result if isinstance(result, ForensicsError) else one.trouble
+    if isinstance(result, Passage):
+        row = replace(
+            row,
+            status=Status.CLEANED,
+            sha256_before=result.sha256_before,
+            sha256_after=result.sha256_after,
+            backup=None if result.backup is None else path_text(result.backup),
+            entry=result.entry,
+        )
+    elif trouble is not None:
+        status = Status.FAILED if one.unreadable else _status(trouble)
+        return replace(row, status=status, reason=_reason(trouble, one.file))
+    elif one.new is not None:
+        row = replace(row, status=Status.WOULD_CLEAN, sha256_after=Digest(one.new).hexdigest())
+    else:
+        return replace(row, sha256_after=one.sha256)
+    assert cleaning is not None  # noqa: S101 - it was planned
+    return replace(row, session_ids=cleaning.session_ids, context_ids=cleaning.context_ids)
+
+
+_STATUSES: Final = (
+    (ServerLiveError, Status.SKIPPED),
+    (NotRewritableError | UnknownVersionError | BusyError | UsageError, Status.REFUSED),
+    (FileMissingError | FileUnreadableError | ProofError, Status.FAILED),
+    (EvidenceError, Status.DAMAGED),
+)
+
+
+def _status(error: ForensicsError) -> Status:
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), Status.FAILED)
+
+
+def _reason(error: ForensicsError, file: Found) -> str:
+    """Return what is wrong without the path, which has a column of its own."""
+    text = str(error)
+    for path in (file.name, file.path):
+        text = text.removeprefix(printable(path))
+    return text.lstrip(":, ")
+
+
+def lost(files: Chunk) -> ChunkCleaned:
+    """Return what is known of a chunk whose worker process was ended, whenever it was tried."""
+    reason = "the process that cleaned it was ended; out of memory, perhaps: run it again"
+    return ChunkCleaned(tuple(FileCleaned(f.name, Status.FAILED, reason) for f in files))

@@ -1,0 +1,197 @@
+"""``clean``: sessions out of a whole archive, shown first, each file undone from its backup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+import bmux_forensics as bf
+from bmux_forensics.cli.archives import progress
+from bmux_forensics.cli.asking import confirm
+from bmux_forensics.cli.clean_report import document, put_meant, show, verdict
+from bmux_forensics.cli.endings import REFUSALS
+from bmux_forensics.cli.options import DRY_RUN, JSON, QUIET, SIZE_LIMIT, YES
+from bmux_forensics.cli.output import put_json, put_rows
+from bmux_forensics.errors import (
+    ConfirmationNeededError,
+    DeclinedError,
+    SelectorError,
+)
+
+_FLAG: Final = "--orphans"
+_KINDS: Final = ("lost", "hollow", "unbound", "bound")
+_USUAL: Final = "lost,hollow"
+
+
+class _Clean(click.Command):
+    """The verb, whose ``--orphans`` may be followed by kinds, or by a path as well."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_kinds(args))
+
+
+def _with_kinds(args: list[str]) -> list[str]:
+    """Bind what follows ``--orphans`` to it where it names kinds; else the usual ones.
+
+    Examples
+    --------
+    >>> _with_kinds(["--orphans", "lost", "day"]), _with_kinds(["--orphans", "day"])
+    (['--orphans=lost', 'day'], ['--orphans=lost,hollow', 'day'])
+    """
+    bound: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*bound, word, *rest]
+        if word == _FLAG:
+            named = bool(rest) and all(kind in _KINDS for kind in rest[0].split(","))
+            word = f"{_FLAG}={rest.pop(0) if named else _USUAL}"
+        bound.append(word)
+    return bound
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the command line asks for."""
+
+    paths: tuple[str, ...]
+    wish: dict[str, Any]
+    each: bool
+    way: dict[str, Any]
+    backup: bool
+    dry_run: bool
+    yes: bool
+    quiet: bool
+    silent: bool
+
+
+@click.command(name="clean", cls=_Clean)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--session",
+    "sessions",
+    multiple=True,
+    metavar="SEL",
+    help="Clean out this session, in each file: its id, exact name or start of an id.",
+)
+@click.option(
+    _FLAG,
+    "orphans",
+    metavar="[KINDS]",
+    help="Clean out lost and hollow sessions, or those of the kinds named (with commas: "
+    "lost, hollow, unbound, bound), and every row that still speaks of them.",
+)
+@click.option("--all", "all_sessions", is_flag=True, help="Clean out every session.")
+@click.option("--each", is_flag=True, help="A name may mean different sessions in different files.")
+@click.option("--repair", is_flag=True, help="Also mend what is safe to mend, in every file.")
+@click.option("--scrub", is_flag=True, help="Also clean the references that bmux leaves dangling.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes; by default one a processor where it pays.",
+)
+@click.option("--no-backup", is_flag=True, help="Keep no old bytes: nothing can be undone.")
+@DRY_RUN
+@YES
+@JSON
+@QUIET
+@SIZE_LIMIT
+def command(  # noqa: PLR0913 - one parameter an option
+    paths: tuple[str, ...],
+    *,
+    sessions: tuple[str, ...],
+    orphans: str | None,
+    all_sessions: bool,
+    each: bool,
+    repair: bool,
+    scrub: bool,
+    jobs: int | None,
+    no_backup: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    quiet: bool,
+    size_limit: int,
+) -> int:
+    """Clean sessions out of many snapshots at once.
+
+    PATHs are snapshots, folders of them and globs, compressed or not. Each file is changed
+    wholly or not at all, keeps its time and its form, and can be taken back with `undo`.
+    No process is ever signalled. What would be done is shown and asked about, unless
+    --yes is given. Exit code 1 when no file has such a session, 5 when some files were
+    refused, damaged or failed, 3 when there was nothing to read.
+    """
+    if (bool(sessions) + (orphans is not None) + all_sessions) != 1:
+        raise click.UsageError("Give one of --session, --orphans and --all.")
+    kinds = tuple(orphans.split(",")) if orphans is not None else ()
+    wish = {
+        "sessions": sessions,
+        "orphans": kinds,
+        "all_sessions": all_sessions,
+        "repair": repair,
+        "scrub": scrub,
+    }
+    way = {"jobs": jobs, "on_progress": progress(quiet=quiet)}
+    request = _Request(
+        paths,
+        wish | {"size_limit": size_limit or None},
+        each,
+        way,
+        not no_backup,
+        dry_run,
+        yes,
+        quiet,
+        as_json,
+    )
+    return _run(request)
+
+
+def _run(request: _Request) -> int:
+    try:
+        told = _carry_out(request)
+    except REFUSALS as error:
+        if isinstance(error, SelectorError) and error.candidates and not request.silent:
+            put_rows(("session_id", "name"), error.candidates, title="Meant", err=True)
+        if request.silent:
+            put_json(document(None, error))
+        raise
+    amount = verdict(told)
+    if request.silent:
+        put_json(document(told, amount))
+    else:
+        show(told, quiet=request.quiet)
+        if amount is not None:
+            raise amount
+    return amount.exit_code if amount else 0
+
+
+def _carry_out(request: _Request) -> bf.CleanPlan | bf.CleanOutcome:
+    if request.yes and not request.dry_run:
+        return bf.clean(
+            *request.paths,
+            each=request.each,
+            backup=request.backup,
+            **request.wish,
+            **request.way,
+        )
+    plan = bf.preview_clean(*request.paths, **request.wish, **request.way)
+    if request.dry_run or not plan.counts["would-clean"]:
+        return plan
+    _ask(plan)
+    return bf.apply_clean(plan, backup=request.backup, **request.way)
+
+
+def _ask(plan: bf.CleanPlan) -> None:
+    """Ask at the terminal, below what would be done."""
+    refusal = ConfirmationNeededError(
+        "clean", "nobody to ask at this terminal", expected="--yes", advice="add it to go ahead"
+    )
+    several = f", and {', '.join(plan.ambiguous)} means several sessions" if plan.ambiguous else ""
+    files = plan.counts["would-clean"]
+    question = f"Clean {len(plan.sessions)} session(s) out of {files} file(s){several}?"
+    if not confirm(question, refusal, lambda: put_meant(plan, err=True)):
+        raise DeclinedError("clean", "the answer was no", advice="nothing was changed")
