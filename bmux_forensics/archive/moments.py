@@ -82,7 +82,8 @@ def moment_in(file_name: str, assumed: tzinfo) -> datetime | None:
 def host_pattern(pattern: str | None) -> re.Pattern[str] | None:
     """Turn a path pattern with ``{host}`` in it into an expression to search a path with.
 
-    ``{host}`` stands for (part of) one folder or file name, ``*`` for any other such text.
+    ``{host}`` stands for (part of) one folder or file name, as long as can be; ``*`` for any
+    other such text, as short as can be.
     The pattern begins where a name begins, and may stand anywhere in the path.
 
     Raises
@@ -101,8 +102,18 @@ def host_pattern(pattern: str | None) -> re.Pattern[str] | None:
         return None
     if pattern.count(_HOLE) != 1:
         raise UsageError("host pattern", f"{pattern!r}", expected="{host} in it, once")
-    spelled = re.escape(pattern).replace(re.escape(_HOLE), "(?P<host>[^/]+)")
-    return re.compile(r"(?:\A|(?<=/))" + spelled.replace(r"\*", "[^/]*"))
+    before, after = (_spelled(side) for side in pattern.split(_HOLE))
+    return re.compile(rf"(?:\A|(?<=/)){before}(?P<host>[^/]+){after}")
+
+
+def _spelled(text: str) -> str:
+    """Spell text with stars so that no name makes the search try every way to share it out.
+
+    What follows a star is looked for once, from the left: as good as any other place, for
+    nothing has to end there.
+    """
+    first, *rest = map(re.escape, re.split(r"\*+", text))
+    return first + "".join(f"(?>[^/]*?{literal})" for literal in rest)
 
 
 def host_in(path: str, pattern: re.Pattern[str] | None) -> str | None:

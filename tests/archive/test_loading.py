@@ -110,6 +110,25 @@ def test_the_host_in_a_path() -> None:
         host_pattern("{host}/{host}")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path", "host"),
+    [
+        ("*-{host}.json", "x/a-b-c.json", "b-c"),
+        ("*-{host}-*.json", "a-b-c.json-d", "b"),
+        ("**/{host}-*-*.gz", "day/h-1-2.gz", "h"),
+        ("*/*-{host}/", "x/a-h/b", "h"),
+        ("*{host}", "abc", "abc"),
+        ("x*x{host}", "xaybz", None),
+    ],
+)
+def test_a_star_takes_as_little_as_can_be(pattern: str, path: str, host: str | None) -> None:
+    assert host_in(path, host_pattern(pattern)) == host
+
+
+def test_no_name_makes_a_pattern_of_many_stars_try_every_way() -> None:
+    assert host_in("a" * 255, host_pattern("*a" * 40 + "{host}" + "*b" * 40)) is None
+
+
 def test_compressed_copies_are_the_same_snapshot(tmp_path: Path) -> None:
     raw = ONE.read_bytes()
     packed = {
