@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
+from bmux_forensics.errors import printable
 from bmux_forensics.notebook.pictures.letters import fitted, font, width_of
 from bmux_forensics.notebook.pictures.theme import Theme, theme_of
 
@@ -39,7 +40,7 @@ class Picture(Figure):
 
     def __init__(self, *args: Any, alt: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.alt = alt
+        self.alt = printable(alt)  # names of sessions are in it
 
     def svg(self) -> str:
         """Return the picture as SVG; the same picture is the same text.
