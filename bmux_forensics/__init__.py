@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from bmux_forensics.notebook.pictures.session_map_drawing import draw_session_map
     from bmux_forensics.notebook.pictures.sheet import Picture
     from bmux_forensics.notebook.pictures.timeline_drawing import draw_timeline
+    from bmux_forensics.notebook.report.writing import report
     from bmux_forensics.notebook.widgets.audit_panel import AuditPanel
     from bmux_forensics.notebook.widgets.kill_panel import KillPanel
     from bmux_forensics.notebook.widgets.picker import SnapshotPicker
@@ -153,6 +154,7 @@ _HOMES: Final = {
     "notebook.widgets.audit_panel": ("AuditPanel",),
     "notebook.widgets.kill_panel": ("KillPanel",),
     "notebook.widgets.picker": ("SnapshotPicker",),
+    "notebook.report.writing": ("report",),
     "snapshot.document": ("Snapshot", "read_snapshot"),
     "snapshot.salvage": ("Salvage",),
     "snapshot.summary": ("Summary", "summarize"),
@@ -240,6 +242,7 @@ __all__ = [
     "register_display",
     "relations",
     "repair",
+    "report",
     "resume",
     "resurrect",
     "salvage",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 import bmux_forensics as bf
+from bmux_forensics.notebook.evidence import records
 from bmux_forensics.notebook.text import is_id, short_id
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ASKED: Final = "asked"
 _NAMED: Final = (("sessions", "session_id"), ("contexts", "context_id"), ("panes", "pane_id"))
+
+_READ: Final = ("table", "key", "column", "action", "old", "contained", "cause", "depth")
 
 Key = tuple[str, str, str]
 """A step's table, action and column."""
@@ -102,7 +104,7 @@ def cascade(plan: pd.DataFrame | bf.KillPlan | bf.RepairPlan, tables: Any = None
     names = _names(tables)
     steps: dict[Key, Step] = {}
     causes: dict[tuple[Key, Key, str], int] = {}
-    for row in _records(changes):
+    for row in records(changes[list(_READ)]):
         key: Key = (row["table"], row["action"], row["column"] or "")
         step = steps.setdefault(key, Step(*key, row["depth"], contained=row["contained"]))
         step.depth = min(step.depth, row["depth"])
@@ -116,13 +118,6 @@ def cascade(plan: pd.DataFrame | bf.KillPlan | bf.RepairPlan, tables: Any = None
     told = sorted(steps.values(), key=lambda step: step.depth)
     links = [Cause(*link, rows) for link, rows in causes.items() if link[0] in steps]
     return Cascade(tuple(told), tuple(links))
-
-
-def _records(changes: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    names = ("table", "key", "column", "action", "old", "contained", "cause", "depth")
-    columns = [changes[n].astype(object).where(changes[n].notna(), None) for n in names]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
 
 
 def _names(tables: Any) -> dict[str, str]:
@@ -143,6 +138,7 @@ def _words(row: dict[str, Any], names: dict[str, str]) -> str:
     if len(parts) == 1 and not is_id(key):  # `position id`, `scope position id`, a key and a word
         words = [names.get(part, short_id(part)) for part in key.split(" ")]
     told = " ".join(words[-1:] if row["contained"] and len(words) > 1 else words)
+    told = told or "all of it"  # the root of a layout has no path
     if row["action"] in ("keep", "set-null") and row["old"]:
         old = orjson.loads(row["old"])
         value = names.get(old, short_id(old)) if isinstance(old, str) else str(old)

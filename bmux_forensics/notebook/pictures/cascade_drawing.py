@@ -90,6 +90,7 @@ def draw_cascade(
     for step in shown.steps:
         _step(pen, step, places[step.key])
     pen.legend(20, _TOP + max(heights, default=0) + 18, used, room=wide - 40)
+    pen.finish()
     return picture
 
 

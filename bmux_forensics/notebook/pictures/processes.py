@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 import bmux_forensics as bf
+from bmux_forensics.notebook.evidence import records
 from bmux_forensics.notebook.text import counted
 
 if TYPE_CHECKING:
@@ -128,14 +129,8 @@ def evidence(scene: bf.ProcessScene | pd.DataFrame) -> Evidence:
     )
 
 
-def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    plain = frame.astype(object)
-    for row in plain.where(plain.notna(), None).to_dict("records"):
-        yield {str(name): value for name, value in row.items()}
-
-
 def _groups(verdicts: pd.DataFrame) -> Iterator[Group]:
-    for row in _records(verdicts):
+    for row in records(verdicts):
         alive = bool(row["members"])
         marked = bool(row["marker"]) if row["environ_readable"] else None
         facts = (row["leader_alive"], marked, row["shell_matches"], row["cwd_matches"])
@@ -164,7 +159,7 @@ def _started(row: Mapping[str, Any]) -> str:
 
 
 def _strays(strays: pd.DataFrame) -> Iterator[Stray]:
-    for row in _records(strays):
+    for row in records(strays):
         yield Stray(
             row["pid"], row["command"] or "", row["score"], row["endable"], row["evidence"] or ""
         )

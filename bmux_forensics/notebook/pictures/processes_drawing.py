@@ -84,6 +84,7 @@ def draw_processes(scene: bf.ProcessScene | pd.DataFrame, *, theme: str = "light
         pen.text(20, y - 8, f"and {sum(shown.hidden.values()):,} more: {counts}", colour="faint")
     _strays(pen, shown, y)
     pen.legend(20, y + strays + 24, _used(shown), room=_WIDTH - 40)
+    pen.finish()
     return picture
 
 

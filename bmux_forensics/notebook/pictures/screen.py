@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import orjson
 
-import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
-from bmux_forensics.notebook.pictures.session_map import only
+from bmux_forensics.notebook.evidence import Evidence, records
 
 DEFAULT: Final = (80, 24)
 """Columns and rows of a screen that nothing was recorded of."""
@@ -78,40 +77,30 @@ class Screen:
     tiles: tuple[Tile, ...]
 
 
-def screen(tables: bf.Tables, session_id: str, *, snapshot: str | None = None) -> Screen:
-    """Return where the panes of a session lay.
-
-    Parameters
-    ----------
-    tables : Tables
-        The tables of the snapshot, or of several.
-    session_id : str
-        The session. Where it has several pane rows, the first counts.
-    snapshot : str, optional
-        Which snapshot; not needed when there is one.
+def screen(evidence: Evidence, session_id: str) -> Screen:
+    """Return where the panes of a session lay; of several pane rows the first counts.
 
     Raises
     ------
     UsageError
         The snapshot does not speak of the session.
     """
-    one = only(tables, snapshot)
-    sessions = one["sessions"]
+    sessions = evidence.tables["sessions"]
     names = sessions.loc[sessions["session_id"] == session_id, "name"].dropna().tolist()
     for prefix in ("", "older_"):
-        runtimes = one[f"{prefix}runtimes"]
+        runtimes = evidence.tables[f"{prefix}runtimes"]
         found = runtimes[runtimes["owner_id"] == session_id]
         if len(found):
-            return _of_row(one, prefix, found.iloc[0], session_id, names)
-    if session_id not in set(bf.session_status(one)["session_id"]):
+            return _of_row(evidence, prefix, found.iloc[0], session_id, names)
+    if session_id not in set(evidence.status["session_id"]):
         expected = "a session of the snapshot"
         raise UsageError("session_id", f"{session_id!r}", expected=expected)
     name = names[0] if names else ""
     return Screen(session_id, name, DEFAULT, recorded=False, arranged=False, tiles=())
 
 
-def _of_row(tables: bf.Tables, prefix: str, row: Any, session_id: str, names: list[str]) -> Screen:
-    runtime = int(row["position"])
+def _of_row(evidence: Evidence, prefix: str, row: Any, session_id: str, names: list[str]) -> Screen:
+    tables, runtime = evidence.tables, int(row["position"])
     size, area = _area(row["viewport"])
     panes = {p["pane_id"]: p for p in _of_runtime(tables[f"{prefix}panes"], runtime)}
     leaves = list(_leaves(_of_runtime(tables[f"{prefix}layout"], runtime), area))
@@ -136,8 +125,7 @@ def _of_row(tables: bf.Tables, prefix: str, row: Any, session_id: str, names: li
 
 
 def _of_runtime(frame: Any, runtime: int) -> list[dict[str, Any]]:
-    rows = frame[frame["runtime"] == runtime].astype(object)
-    return list(rows.where(rows.notna(), None).to_dict("records"))
+    return list(records(frame[frame["runtime"] == runtime]))
 
 
 def _rect(surface: dict[str, Any]) -> Rect:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import bmux_forensics as bf
+from bmux_forensics.notebook.evidence import Evidence
 from bmux_forensics.notebook.pictures.screen import Rect, Screen, Tile, screen
 from bmux_forensics.notebook.pictures.sheet import HEAD, PLAIN, SMALL, Pen, Picture, Sign, sheet
 from bmux_forensics.notebook.text import counted, short_id
@@ -22,7 +23,7 @@ _WIDTH: Final = 700.0
 _TOP: Final = 64.0
 _CELL_SHAPE: Final = 2.0
 """How much taller a cell is than wide."""
-_TALLEST: Final = 460.0
+_TALLEST: Final = 300.0
 _LISTED: Final = 6
 _LOWEST: Final = 20  # below this nothing can be read in a pane
 _NARROWEST: Final = 14
@@ -63,7 +64,12 @@ def draw_screen(
     >>> draw_screen(day, "03b1affc-f02c-424c-a52e-4d8c8db37ead").alt
     'the screen of tab-1: 3 panes, 140 × 45 cells'
     """
-    shown = screen(tables, session_id, snapshot=snapshot)
+    return screen_of(Evidence.of(tables, snapshot), session_id, theme)
+
+
+def screen_of(evidence: Evidence, session_id: str, theme: str) -> Picture:
+    """Draw the screen of a session."""
+    shown = screen(evidence, session_id)
     cols, rows = shown.size
     unit = min((_WIDTH - 40) / cols, _TALLEST / (rows * _CELL_SHAPE))
     wide, tall = cols * unit, rows * unit * _CELL_SHAPE
@@ -85,6 +91,7 @@ def draw_screen(
         pen.text(38, y, f"{tile.name} {tile.command}".strip(), size=SMALL, room=_WIDTH - 60)
         y += 16
     pen.legend(20, y + 8, _used(shown), room=_WIDTH - 40)
+    pen.finish()
     return picture
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import bmux_forensics as bf
-from bmux_forensics.errors import UsageError
+from bmux_forensics.notebook.evidence import Evidence, rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LINES: Final = 40
+LINES: Final = 30
 """How many sessions are told in full."""
 
 STATES: Final = ("broken", "lost", "hollow", "dangling", "unbound", "bound")
@@ -96,55 +95,26 @@ class SessionMap:
         return {state: found[state] for state in STATES if found[state]}
 
 
-def session_map(
-    tables: bf.Tables, *, snapshot: str | None = None, lines: int = LINES
-) -> SessionMap:
-    """Return what a session map of one snapshot shows.
-
-    Parameters
-    ----------
-    tables : Tables
-        The tables of the snapshot, or of several.
-    snapshot : str, optional
-        Which of them; not needed when there is one.
-    lines : int
-        How many sessions to tell in full.
-
-    Raises
-    ------
-    UsageError
-        There is no such snapshot, or several and none is named.
-    """
-    one = only(tables, snapshot)
-    told = sorted(_lines(one), key=lambda line: STATES.index(line.state))
+def session_map(evidence: Evidence, *, lines: int = LINES) -> SessionMap:
+    """Return what a session map of a snapshot shows, of at most so many sessions in full."""
+    tables = evidence.tables
+    told = sorted(_lines(evidence), key=lambda line: STATES.index(line.state))
     known = {thing.id for line in told for thing in line.contexts}
     attached = {thing.id for line in told for thing in line.clients}
-    recorded = set(one["clients"]["client_id"].dropna())
+    recorded = set(tables["clients"]["client_id"].dropna())
     return SessionMap(
-        one.snapshots[0].name,
+        evidence.name,
         tuple(told[:lines]),
         tuple(told[lines:]),
-        tuple(_loose(one, known)),
+        tuple(_loose(evidence, known)),
         len(recorded - attached),
     )
 
 
-def only(tables: bf.Tables, snapshot: str | None = None) -> bf.Tables:
-    """Return the tables of the one snapshot that is meant."""
-    chosen = [s for s in tables.snapshots if snapshot is None or s.name == snapshot]
-    if len(chosen) != 1:
-        found = f"{len(tables.snapshots)} snapshots" if snapshot is None else repr(snapshot)
-        raise UsageError("snapshot", found, expected="the name of one of the tables' snapshots")
-    if len(tables.snapshots) == 1:
-        return tables
-    return bf.Tables(chosen, show_env=tables.show_env)
-
-
-def _lines(tables: bf.Tables) -> Iterator[Line]:
-    findings = _findings(tables)
-    contexts, panes = _contexts(tables), _panes(tables)
-    clients = _clients(tables)
-    for row in _rows(bf.session_status(tables), "session_id", "name", "status"):
+def _lines(evidence: Evidence) -> Iterator[Line]:
+    tables, findings = evidence.tables, _findings(evidence)
+    contexts, panes, clients = _contexts(tables), _panes(tables), _clients(tables)
+    for row in rows(evidence.status, "session_id", "name", "status"):
         session_id, name, status = row
         worst, rules = findings.get(session_id, ("", ()))
         state = status
@@ -163,19 +133,12 @@ def _lines(tables: bf.Tables) -> Iterator[Line]:
         )
 
 
-def _rows(frame: pd.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of some columns, a row after another, nulls as None."""
-    columns = [frame[name].astype(object).where(frame[name].notna(), None) for name in names]
-    yield from zip(*columns, strict=True)
-
-
-def _findings(tables: bf.Tables) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _findings(evidence: Evidence) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return for each session the worst severity found about it, and the rules, infos left out."""
-    found = bf.audit(tables)
-    found = found[found["severity"] != "info"]
-    known = set(bf.session_status(tables)["session_id"])
+    found = evidence.findings[evidence.findings["severity"] != "info"]
+    known = set(evidence.status["session_id"])
     about: dict[str, dict[str, str]] = {}
-    for rule, severity, key, value in _rows(found, "rule", "severity", "key", "value"):
+    for rule, severity, key, value in rows(found, "rule", "severity", "key", "value"):
         meant = next((i for i in (*(key or "").split(), value) if i in known), None)
         if meant:
             about.setdefault(meant, {})[rule] = severity
@@ -185,38 +148,38 @@ def _findings(tables: bf.Tables) -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def _contexts(tables: bf.Tables) -> dict[str, list[Thing]]:
-    names = dict(_rows(tables["contexts"], "context_id", "name"))
+def _contexts(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Thing]]:
+    names = dict(rows(tables["contexts"], "context_id", "name"))
     bound: dict[str, list[Thing]] = {}
-    for context_id, session_id in _rows(tables["bindings"], "context_id", "session_id"):
+    for context_id, session_id in rows(tables["bindings"], "context_id", "session_id"):
         state = "bound" if context_id in names else "missing"
         thing = Thing(context_id or "", state, names.get(context_id) or "")
         bound.setdefault(session_id, []).append(thing)
     return bound
 
 
-def _loose(tables: bf.Tables, known: set[str]) -> Iterator[Thing]:
+def _loose(evidence: Evidence, known: set[str]) -> Iterator[Thing]:
     """Yield contexts that lead nowhere, and missing ones that are named all the same."""
+    tables, found = evidence.tables, evidence.findings
     bindings = set(tables["bindings"]["context_id"].dropna())
-    for context_id, name in _rows(tables["contexts"], "context_id", "name"):
+    for context_id, name in rows(tables["contexts"], "context_id", "name"):
         if context_id not in bindings:
             yield Thing(context_id or "", "unbound", name or "")
-    found = bf.audit(tables)
     found = found[found["rule"].str.endswith(_MISSING) & (found["ref_table"] == "contexts")]
     naming: dict[str, list[str]] = {}
-    for table, value in _rows(found, "table", "value"):
+    for table, value in rows(found, "table", "value"):
         naming.setdefault(value or "", []).append(table)
     for value, by in naming.items():
         if value not in known:
             yield Thing(value, "missing", ", ".join(dict.fromkeys(by)))
 
 
-def _panes(tables: bf.Tables) -> dict[str, list[Thing]]:
+def _panes(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Thing]]:
     floating = set(tables["floating_surfaces"]["pane_id"].dropna())
     panes: dict[str, list[Thing]] = {}
     columns = ("session_id", "pane_id", "name", "active_command", "launch_program")
     for table in ("panes", "older_panes"):
-        for session_id, pane_id, name, active, launched in _rows(tables[table], *columns):
+        for session_id, pane_id, name, active, launched in rows(tables[table], *columns):
             state = "floating" if pane_id in floating else "tiled"
             state = "older" if table == "older_panes" else state
             thing = Thing(pane_id or "", state, active or launched or name or "")
@@ -224,7 +187,7 @@ def _panes(tables: bf.Tables) -> dict[str, list[Thing]]:
     return panes
 
 
-def _clients(tables: bf.Tables) -> dict[str, dict[str, Thing]]:
+def _clients(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, Thing]]:
     recorded = set(tables["clients"]["client_id"].dropna())
     known: dict[str, dict[str, Thing]] = {}
     for table, state in (
@@ -232,7 +195,7 @@ def _clients(tables: bf.Tables) -> dict[str, dict[str, Thing]]:
         ("session_clients", "remembered"),
         ("attached_streams", "remembered"),
     ):
-        for client_id, session_id in _rows(tables[table], "client_id", "session_id"):
+        for client_id, session_id in rows(tables[table], "client_id", "session_id"):
             if client_id and session_id:
                 thing = Thing(client_id, state if client_id in recorded else "unknown")
                 known.setdefault(session_id, {}).setdefault(client_id, thing)

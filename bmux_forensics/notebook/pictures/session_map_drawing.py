@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import bmux_forensics as bf
+from bmux_forensics.notebook.evidence import Evidence
 from bmux_forensics.notebook.pictures.session_map import (
-    LINES,
     Line,
     SessionMap,
     Thing,
@@ -66,7 +66,7 @@ def draw_session_map(
 ) -> Picture:
     """Draw the sessions of a snapshot, and the contexts, clients and panes that hang on them.
 
-    The most troubled sessions stand first, and at most 40 are told in full; each of the
+    The most troubled sessions stand first, and at most 30 are told in full; each of the
     others is one mark. Below stands what leads to nothing.
 
     Parameters
@@ -94,7 +94,12 @@ def draw_session_map(
     >>> draw_session_map(bf.load_tables(day)).alt
     '5 sessions: 2 without a context, 3 sound'
     """
-    shown = session_map(tables, snapshot=snapshot, lines=LINES)
+    return map_of(Evidence.of(tables, snapshot), theme)
+
+
+def map_of(evidence: Evidence, theme: str) -> Picture:
+    """Draw the session map of a snapshot."""
+    shown = session_map(evidence)
     heights = [_height(line) for line in shown.lines]
     rest = -(-len(shown.rest) // _PER_ROW) * _CELL + 44 if shown.rest else 0
     loose = len(shown.loose[:_LOOSE]) * _STEP + 34 if shown.loose or shown.unattached else 0
@@ -111,6 +116,7 @@ def draw_session_map(
     y = _rest(pen, shown, y)
     y = _below(pen, shown, y)
     pen.legend(20, y + 20, used, room=_WIDTH - 40)
+    pen.finish()
     return picture
 
 

@@ -35,8 +35,11 @@ class Theme:
     other: str
 
 
+LIGHT: Final = "light"
+"""The theme that is taken when none is named."""
+
 THEMES: Final = {
-    "light": Theme(
+    LIGHT: Theme(
         ground="#ffffff",
         panel="#f3f5f8",
         ink="#1b2430",

@@ -93,6 +93,7 @@ def draw_timeline(
     pen.text(20, 42, words + left_out, colour="faint", room=_WIDTH - 40)
     if not shown.captures:
         pen.text(20, _TOP + 20, "nothing is known", colour="faint")
+        pen.finish()
         return picture
     axis = _Axis(shown.captures[0], max(shown.captures))
     _grid(pen, axis, bottom)
@@ -103,6 +104,7 @@ def draw_timeline(
     _marks(pen, axis, shown)
     _feet(pen, axis, shown, bottom)
     pen.legend(20, bottom + 58, _used(shown), room=_WIDTH - 40)
+    pen.finish()
     return picture
 
 
