@@ -50,7 +50,9 @@ class Cell:
 _NULL: Final = Cell("", kind="null")
 
 
-def rows_of(frame: pd.DataFrame, *, now: datetime | None = None) -> Iterator[list[Cell]]:
+def rows_of(
+    frame: pd.DataFrame, *, now: datetime | None = None, widest: int = WIDEST
+) -> Iterator[list[Cell]]:
     """Yield the cells of a DataFrame, a row after another.
 
     Parameters
@@ -59,17 +61,21 @@ def rows_of(frame: pd.DataFrame, *, now: datetime | None = None) -> Iterator[lis
         Any.
     now : datetime, optional
         Times are told relative to it; None tells them as they are.
+    widest : int
+        How many characters of a text are shown.
     """
     columns = [
-        [_cell(str(name), value, now) for value in frame.iloc[:, i].tolist()]
+        [_cell(str(name), value, now, widest) for value in frame.iloc[:, i].tolist()]
         for i, name in enumerate(frame.columns)
     ]
     yield from map(list, zip(*columns, strict=True))
 
 
-def _cell(name: str, value: Any, now: datetime | None) -> Cell:  # noqa: PLR0911 - one a kind
+def _cell(  # noqa: PLR0911 - one a kind
+    name: str, value: Any, now: datetime | None, widest: int
+) -> Cell:
     if isinstance(value, list | tuple | set | frozenset | Mapping):
-        return _text(_joined(value))
+        return _text(_joined(value), widest)
     if value is None or value is pd.NaT or value is pd.NA or value != value:  # noqa: PLR0124 - null
         return _NULL
     if isinstance(value, datetime):
@@ -83,8 +89,8 @@ def _cell(name: str, value: Any, now: datetime | None) -> Cell:  # noqa: PLR0911
     if name in _PATHS:
         whole = plain(value)
         last = plain(PurePosixPath(str(value)).name) or whole
-        return Cell(clipped(last, WIDEST), whole if whole != last or len(last) > WIDEST else "")
-    return _text(str(value))
+        return Cell(clipped(last, widest), whole if whole != last or len(last) > widest else "")
+    return _text(str(value), widest)
 
 
 def _joined(value: Any) -> str:
@@ -93,9 +99,9 @@ def _joined(value: Any) -> str:
     return ", ".join(map(str, value))
 
 
-def _text(value: str) -> Cell:
+def _text(value: str, widest: int) -> Cell:
     whole = plain(value)
-    return Cell(clipped(whole, WIDEST), whole if len(whole) > WIDEST else "")
+    return Cell(clipped(whole, widest), whole if len(whole) > widest else "")
 
 
 def _time(value: datetime, now: datetime | None) -> Cell:

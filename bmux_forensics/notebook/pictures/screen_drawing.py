@@ -20,6 +20,7 @@ _FOCUSED: Final = Sign("*", "good", "has the focus")
 _ZOOMED: Final = Sign("P", "warn", "zoomed: fills the screen")
 
 _WIDTH: Final = 700.0
+_SLIMMEST: Final = 420.0
 _TOP: Final = 64.0
 _CELL_SHAPE: Final = 2.0
 """How much taller a cell is than wide."""
@@ -78,19 +79,20 @@ def screen_of(evidence: Evidence, session_id: str, theme: str) -> Picture:
     panes = [tile for tile in shown.tiles if tile.state != "missing"]
     words = f"{counted(len(panes), 'pane')}, {_size(shown)}"
     alt = f"the screen of {shown.name or short_id(session_id)}: {words}"
-    picture, pen = sheet(_WIDTH, _TOP + tall + listed + 48, theme, alt)
-    name = pen.text(20, 22, shown.name or "no name", size=HEAD, bold=True, room=_WIDTH - 120)
+    width = max(wide + 40, _SLIMMEST)
+    picture, pen = sheet(width, _TOP + tall + listed + 48, theme, alt)
+    name = pen.text(20, 22, shown.name or "no name", size=HEAD, bold=True, room=width - 120)
     pen.text(28 + name, 22, short_id(session_id), size=SMALL, colour="faint")
-    pen.text(20, 42, words + _note(shown), colour="faint", room=_WIDTH - 40)
+    pen.text(20, 42, words + _note(shown), colour="faint", room=width - 40)
     pen.box(18, _TOP - 2, wide + 4, tall + 4, fill="panel", edge="faint", zorder=0)
     for order, tile in enumerate(t for t in shown.tiles if t.state != "outside"):
         _tile(pen, tile, _placed(tile.rect, unit, (wide, tall)), 2 + order * 0.01)
     y = _TOP + tall + 18
     for tile in outside[:_LISTED]:
         pen.marks([(26, y)], SIGNS["outside"], size=7)
-        pen.text(38, y, f"{tile.name} {tile.command}".strip(), size=SMALL, room=_WIDTH - 60)
+        pen.text(38, y, f"{tile.name} {tile.command}".strip(), size=SMALL, room=width - 60)
         y += 16
-    pen.legend(20, y + 8, _used(shown), room=_WIDTH - 40)
+    pen.legend(20, y + 8, _used(shown), room=width - 40)
     pen.finish()
     return picture
 
@@ -127,7 +129,7 @@ def _tile(pen: Pen, tile: Tile, place: Rect, zorder: float) -> None:
         edge=sign.colour if tile.state != "tiled" or tile.focused else "line",
         style=(0, (3, 2)) if tile.state == "missing" else "solid",
         weight=2.0 if tile.focused or tile.state == "floating" else 1.2,
-        hatch="///" if tile.state == "missing" else None,
+        hatch="/" if tile.state == "missing" else None,
         zorder=zorder,
     )
     at, above = y + 13, zorder + 0.005
@@ -138,7 +140,7 @@ def _tile(pen: Pen, tile: Tile, place: Rect, zorder: float) -> None:
         pen.marks([(x + 12 + 12 * i, at)], badge, size=7, zorder=above)
     left = x + 10 + 12 * len(badges)
     words = [
-        (tile.name or short_id(tile.pane_id), PLAIN, "ink", True, left),
+        (_called(tile), PLAIN, "ink", True, left),
         (tile.command, PLAIN, "ink", False, x + 8),
         (tile.folder, SMALL, "faint", False, x + 8),
     ]
@@ -156,6 +158,12 @@ def _tile(pen: Pen, tile: Tile, place: Rect, zorder: float) -> None:
             zorder=above,
         )
         at += 15 if text else 0
+
+
+def _called(tile: Tile) -> str:
+    if tile.state == "missing":
+        return f"no pane {short_id(tile.pane_id)}".strip()
+    return tile.name or short_id(tile.pane_id)
 
 
 def _used(shown: Screen) -> list[Sign]:

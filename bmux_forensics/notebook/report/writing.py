@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 ROWS: Final = 2_000
 """How many rows of a table a report has."""
 
+WIDEST: Final = 240
+"""How many characters of a text stand in a table; the rest is in its tooltip."""
+
 SCREENS: Final = 6
 """How many sessions' screens are drawn of a snapshot: the most troubled ones."""
 
@@ -178,9 +181,9 @@ def _cards(gathered: Gathered) -> list[tuple[str, str, str]]:
 def _verdicts(gathered: Gathered) -> list[tuple[str, str, bool]]:
     """Say of each snapshot told in full what a server makes of it: name, line, whether bad."""
     told = []
-    shown = {evidence.name for evidence in gathered.in_full}
-    for row in records(gathered.forecast):
-        if row["snapshot"] in shown:
+    forecasts = list(records(gathered.forecast))
+    for evidence in gathered.in_full:
+        for row in (row for row in forecasts if row["snapshot"] == evidence.name):
             bad = row["saves_blocked"] or not row["server_starts"] or bool(row["lost_at_next_save"])
             name = plain(PurePosixPath(row["snapshot"]).name)
             told.append((name, plain(bf.forecast_line(row)), bad))
@@ -193,7 +196,9 @@ def _shown(name: str, frame: pd.DataFrame, *, page: int = _PAGE) -> Shown:
     kept = kept.head(ROWS)
     more = len(whole) - len(kept)
     note = f"the first {len(kept):,} of {len(whole):,} rows" if more else ""
-    return Shown(name, [str(c) for c in kept.columns], list(rows_of(kept)), note, page)
+    return Shown(
+        name, [str(c) for c in kept.columns], list(rows_of(kept, widest=WIDEST)), note, page
+    )
 
 
 def _files(gathered: Gathered) -> Shown:
@@ -216,7 +221,7 @@ def _forecast(gathered: Gathered) -> Shown:
     frame = gathered.forecast
     said = [plain(bf.forecast_line(row)) for row in records(frame)]
     names = ["snapshot", "target", "server_starts", "saves_blocked"]
-    told = frame[names].assign(because=frame["because"], forecast=said)
+    told = frame[names].assign(forecast=said)
     return _shown("restore forecast", told)
 
 
