@@ -87,8 +87,9 @@ def draw_timeline(
     bottom = _TOP + _STRIP + 14 + len(shown.lanes) * _LANE
     picture, pen = sheet(_WIDTH, bottom + 88, theme, words)
     pen.text(20, 22, "What happened to sessions", size=HEAD, bold=True)
-    left_out = f"; {counted(len(shown.hidden), 'session')} with less to tell, without a lane" * bool(
-        shown.hidden
+    left_out = (
+        f"; {counted(len(shown.hidden), 'session')} with less to tell, without a lane"
+        * bool(shown.hidden)
     )
     pen.text(20, 42, words + left_out, colour="faint", room=_WIDTH - 40)
     if not shown.captures:
