@@ -23,7 +23,7 @@ def verdicts_with(scene: bf.ProcessScene, **columns: list[Any]) -> pd.DataFrame:
     """Give the table of a look at this machine with some of its facts replaced."""
     frame = scene.verdicts.head(len(next(iter(columns.values())))).copy()
     for name, values in columns.items():
-        frame[name] = pd.array(values, dtype=frame[name].dtype)
+        frame[name] = pd.Series(values, index=frame.index, dtype="object").astype(frame[name].dtype)
     return frame
 
 

@@ -1,0 +1,89 @@
+"""``report`` on the command line: what it writes, refuses and returns."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.report.test_report import BROKEN, LAST
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "report.html"
+
+
+def test_it_writes_a_page_and_says_where(cli: Run, page: Path) -> None:
+    done = cli("report", LAST, "-o", page)
+    assert done.code == 0
+    assert done.out == f"written: {page}\n"
+    assert "--redact replaces them" in done.line
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_json_tells_what_was_written(cli: Run, page: Path) -> None:
+    found = cli("report", LAST, "-o", page, "--json").document("report")
+    assert found["size"] == page.stat().st_size
+    assert found["sha256"] == hashlib.sha256(page.read_bytes()).hexdigest()
+    assert found["counts"]["loaded"] == 1
+
+
+def test_findings_are_no_failure(cli: Run, page: Path) -> None:
+    assert cli("report", BROKEN, "-o", page, "--quiet").code == 0
+
+
+def test_some_damaged_files_leave_it_partly_done(cli: Run, page: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.json"
+    torn.write_bytes(b"{")
+    found = cli("report", LAST, torn, "-o", page, "--json").document("report")
+    assert found["exit_code"] == 5
+    assert [file["path"] for file in found["not_loaded"]] == [str(torn)]
+    assert page.exists()
+
+
+def test_nothing_to_read_writes_nothing(cli: Run, page: Path, tmp_path: Path) -> None:
+    found = cli("report", tmp_path / "none.json", "-o", page, "--json").document("report")
+    assert found["exit_code"] == 3
+    assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [([], "add -o report.html"), (["-o", "new.html", "--redact", "--show-env"], "one of them")],
+)
+def test_misuse_is_told(cli: Run, options: list[str], complaint: str) -> None:
+    done = cli("report", LAST, *options)
+    assert done.code == 2
+    assert complaint in done.line
+
+
+def test_a_file_that_is_there_is_refused_unless_it_is_to_go(cli: Run, page: Path) -> None:
+    page.write_text("mine", encoding="utf-8")
+    done = cli("report", LAST, "-o", page)
+    assert done.code == 2
+    assert "add --overwrite" in done.line
+    assert page.read_text(encoding="utf-8") == "mine"
+    assert cli("report", LAST, "-o", page, "--overwrite").code == 0
+    assert page.read_text(encoding="utf-8") != "mine"
+
+
+def test_a_snapshot_is_never_written_over(cli: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(LAST.read_bytes())
+    done = cli("report", copy, "-o", copy, "--overwrite")
+    assert done.code == 2
+    assert copy.read_bytes() == LAST.read_bytes()
+
+
+def test_a_folder_that_is_not_there_can_not_be_written_to(cli: Run, tmp_path: Path) -> None:
+    assert cli("report", LAST, "-o", tmp_path / "none" / "report.html").code == 6
+
+
+def test_redaction_reaches_the_page(cli: Run, page: Path) -> None:
+    assert cli("report", LAST, "-o", page, "--redact").err == ""
+    text = page.read_text(encoding="utf-8")
+    assert "replaced by pseudonyms" in text
+    assert LAST.name not in text
