@@ -52,6 +52,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     tz: str | None,
     host_pattern: str | None,
     jobs: int | None,
+    scheduler: str | None,
     as_json: bool,
     quiet: bool,
     size_limit: int,
@@ -72,6 +73,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             tz=tz,
             host_pattern=host_pattern,
             jobs=jobs,
+            scheduler=scheduler,
             show_env=show_env,
             size_limit=size_limit or None,
         )

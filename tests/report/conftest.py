@@ -21,7 +21,16 @@ __all__ = ["_inside", "cli", "run", "start"]
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts" / "report"
 """Where pictures of what a browser showed are left, for people to look at."""
 
-_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-sync", "--disable-extensions"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-extensions",
+]
 
 
 @dataclass

@@ -28,6 +28,12 @@ NAMES = (
     "@import url(http://example.invalid/)",
 )
 
+SPELLED = {
+    HOSTILE[1]: r"a\x1b[31mred\u202egnol\nline\x07",
+    HOSTILE[4]: "漢字 \U0001f4a5 \\u3164",
+}
+"""How those are shown that hold what can't be seen, or acts."""
+
 IDS = tuple(f"{n:08x}-0000-4000-8000-000000000000" for n in range(len(NAMES)))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import bmux_forensics as bf
 from tests.report.conftest import Opened
-from tests.report.hostile import IDS, NAMES, world
+from tests.report.hostile import IDS, NAMES, SPELLED, world
 from tests.report.test_report import DAY, MADE, Reader
 
 Open = Callable[..., Opened]
@@ -104,8 +104,7 @@ def test_hostile_names_show_as_text(open_page: Open, hostile: Path) -> None:
             "xpath=following::td[1]"
         )
         shown = cell.get_attribute("title") or cell.inner_text()
-        expected = name if name.isprintable() else None
-        assert expected in (None, shown)
+        assert shown == SPELLED.get(name, name)
         assert len(cell.inner_text()) <= 240
     assert page.locator("main script, main img:not([src^='data:'])").count() == 0
     assert page.evaluate("document.body.scrollWidth <= window.innerWidth + 1")

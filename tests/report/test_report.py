@@ -13,7 +13,7 @@ import pytest
 
 import bmux_forensics as bf
 from benchmarks.worlds import make_snapshot
-from tests.report.hostile import NAMES, world
+from tests.report.hostile import NAMES, SPELLED, world
 from tests.worlds import SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,9 +137,8 @@ def test_hostile_names_are_text(hostile: Path) -> None:
     reader = Reader(bf.report(hostile, created_at=MADE))
     told = "".join(reader.text) + "".join(a.get("title") or "" for _, a in reader.elements)
     for name in NAMES:
-        shown = name if name.isprintable() else None
-        assert shown is None or shown in told
-    assert r"a\x1b[31mred\u202egnol\nline\x07" in told
+        assert name in told or name in SPELLED
+    assert all(spelled in told for spelled in SPELLED.values())
     assert "n" * 10_000 in told
     assert not [c for c in told if not c.isprintable() and c != "\n"]
 
@@ -186,5 +185,5 @@ def test_a_hundred_sessions_fit(tmp_path: Path) -> None:
     path.write_bytes(make_snapshot(100))
     page = bf.report(path, created_at=MADE)
     assert len(page.encode()) < 5_000_000
-    assert Reader(page).tables["sessions"] == 2 * 100  # how they are, and the table
+    assert Reader(page).tables["sessions"] == 100
     assert "94 more sessions are not drawn" in page

@@ -11,7 +11,7 @@ import pandas as pd
 
 import bmux_forensics as bf
 from bmux_forensics.errors import ForensicsError
-from bmux_forensics.notebook.evidence import Evidence
+from bmux_forensics.notebook.evidence import Evidence, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,11 @@ class Gathered:
     files : DataFrame
         As `Archive.status`, and of each file ``sessions``, ``panes``, ``error``,
         ``warning``, ``info`` Int64, how many, and ``checksum`` str, whether it fits.
-    findings, forecast : DataFrame
-        As `bmux_forensics.audit` and `bmux_forensics.forecast`, for every snapshot.
+    findings : DataFrame
+        As `bmux_forensics.audit`, for every snapshot.
+    forecast : DataFrame
+        For every snapshot and target: ``snapshot``, ``target`` str; ``sound`` bool, the
+        server starts, saves and loses nothing; ``forecast`` str, in a line.
     events : DataFrame
         As `bmux_forensics.timeline`.
     in_full : tuple of Evidence
@@ -79,7 +82,7 @@ def gather(
     gathered = Gathered(
         files,
         answers.findings,
-        answers.forecast,
+        _forecast(answers.forecast),
         bf.timeline(archive),
         tuple(_in_full(files, show_env=show_env)),
         redaction is not None,
@@ -119,6 +122,19 @@ def _counted(status: pd.DataFrame, answers: Answers) -> pd.DataFrame:
     return files
 
 
+def _forecast(forecast: pd.DataFrame) -> pd.DataFrame:
+    """Put forecasts into words: numbers and our own names alone."""
+    lost = forecast["lost_at_next_save"].map(bool).astype(bool)
+    return pd.DataFrame(
+        {
+            _SNAPSHOT: forecast[_SNAPSHOT],
+            "target": forecast["target"],
+            "sound": forecast["server_starts"] & ~forecast["saves_blocked"] & ~lost,
+            "forecast": [bf.forecast_line(row) for row in records(forecast)],
+        }
+    )
+
+
 def _in_full(files: pd.DataFrame, *, show_env: bool) -> Iterator[Evidence]:
     readable = files[files["status"] != "unreadable"]
     latest = readable.sort_values("captured_at", kind="stable", ascending=False, na_position="last")
@@ -133,7 +149,7 @@ def _redacted(gathered: Gathered, redaction: bf.Redaction) -> Gathered:
     return Gathered(
         redaction.frame(gathered.files),
         redaction.frame(gathered.findings),
-        redaction.frame(gathered.forecast),
+        gathered.forecast.assign(snapshot=gathered.forecast[_SNAPSHOT].map(redaction.snapshot)),
         redaction.frame(gathered.events),
         tuple(evidence.redacted(redaction) for evidence in gathered.in_full),
         redacted=True,

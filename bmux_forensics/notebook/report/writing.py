@@ -134,7 +134,7 @@ def written(gathered: Gathered, created_at: datetime) -> str:
         files=_files(gathered),
         findings=_findings(gathered),
         rules=_rules(gathered),
-        forecast=_forecast(gathered),
+        forecast=_shown("restore forecast", gathered.forecast),
         timeline=_timeline(gathered),
         events=_shown("events", gathered.events),
         in_full=[_in_full(evidence) for evidence in gathered.in_full],
@@ -180,14 +180,13 @@ def _cards(gathered: Gathered) -> list[tuple[str, str, str]]:
 
 def _verdicts(gathered: Gathered) -> list[tuple[str, str, bool]]:
     """Say of each snapshot told in full what a server makes of it: name, line, whether bad."""
-    told = []
     forecasts = list(records(gathered.forecast))
-    for evidence in gathered.in_full:
-        for row in (row for row in forecasts if row["snapshot"] == evidence.name):
-            bad = row["saves_blocked"] or not row["server_starts"] or bool(row["lost_at_next_save"])
-            name = plain(PurePosixPath(row["snapshot"]).name)
-            told.append((name, plain(bf.forecast_line(row)), bad))
-    return told
+    return [
+        (plain(PurePosixPath(evidence.name).name), row["forecast"], not row["sound"])
+        for evidence in gathered.in_full
+        for row in forecasts
+        if row["snapshot"] == evidence.name
+    ]
 
 
 def _shown(name: str, frame: pd.DataFrame, *, page: int = _PAGE) -> Shown:
@@ -217,14 +216,6 @@ def _rules(gathered: Gathered) -> list[tuple[Any, int]]:
     return [(rule, int(counts[rule.id])) for rule in bf.RULES if rule.id in counts]
 
 
-def _forecast(gathered: Gathered) -> Shown:
-    frame = gathered.forecast
-    said = [plain(bf.forecast_line(row)) for row in records(frame)]
-    names = ["snapshot", "target", "server_starts", "saves_blocked"]
-    told = frame[names].assign(forecast=said)
-    return _shown("restore forecast", told)
-
-
 def _timeline(gathered: Gathered) -> Drawn | None:
     if len(gathered.files) < 2:  # noqa: PLR2004 - one snapshot has no history
         return None
@@ -244,7 +235,7 @@ def _in_full(evidence: Evidence) -> dict[str, Any]:
         "name": plain(PurePosixPath(evidence.name).name),
         "path": plain(evidence.name),
         "map": _drawn(map_of(evidence, LIGHT)),
-        "status": _shown("sessions", _own(evidence.status)),
+        "status": _shown("session status", _own(evidence.status)),
         "screens": screens,
         "left_out": left_out,
         "provenance": [_shown(name, _own(evidence.tables[name])) for name in _PROVENANCE],
