@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -86,11 +87,9 @@ def test_every_frame_of_a_notebook_can_be_shown_that_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    shell = InteractiveShell()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython's own
     bf.register_display(shell)
-    formatter = shell.display_formatter
-    assert formatter is not None
-    data, _ = formatter.format(bf.load_tables(LAST)["sessions"])
+    data, _ = shell.display_formatter.format(bf.load_tables(LAST)["sessions"])
     assert "bf-table" in data["text/html"]
     assert "5 rows" in data["text/plain"]
 

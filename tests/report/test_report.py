@@ -81,7 +81,7 @@ def test_it_says_what_the_library_says(day: str) -> None:
     text = " ".join(reader.text)
     for sha256 in archive.status["sha256"]:
         assert sha256 in text
-    last = bf.forecast(bf.load_tables(LAST)).iloc[0].to_dict()
+    last = {str(k): v for k, v in bf.forecast(bf.load_tables(LAST)).iloc[0].items()}
     assert bf.forecast_line(last) in text
 
 

@@ -205,7 +205,7 @@ def _files(gathered: Gathered) -> Shown:
 
 
 def _findings(gathered: Gathered) -> Shown:
-    names = ["severity", "rule", "message", "table", "key", "value", "json_pointer"]
+    names = ["severity", "rule", "message", "table", "key", "json_pointer"]
     several_files = len(gathered.files) > 1
     return _shown("findings", gathered.findings[[*(["snapshot"] * several_files), *names]])
 
