@@ -10,7 +10,7 @@ import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
 from bmux_forensics.notebook.text import counted
 from bmux_forensics.notebook.widgets import controls, markup, plan_text
-from bmux_forensics.notebook.widgets.change import ChangePanel, Source
+from bmux_forensics.notebook.widgets.change import LOCK_TIMEOUT, ChangePanel, Source
 from bmux_forensics.notebook.widgets.findings_list import FindingsList
 from bmux_forensics.notebook.widgets.panel import handler
 from bmux_forensics.notebook.widgets.records import records
@@ -29,6 +29,8 @@ class AuditPanel(ChangePanel):
     ----------
     source : path-like or SnapshotPicker, optional
         A snapshot file, or the picker to follow; by default a picker of its own.
+    lock_timeout : float
+        Seconds to wait for the lock.
 
     Attributes
     ----------
@@ -46,8 +48,8 @@ class AuditPanel(ChangePanel):
 
     _verb = "repair"
 
-    def __init__(self, source: Source = None) -> None:
-        super().__init__("Audit and mend", "audit", source)
+    def __init__(self, source: Source = None, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        super().__init__("Audit and mend", "audit", source, lock_timeout)
         self.findings: Any = None
         self.list = FindingsList()
         self.target = controls.choice(
@@ -132,7 +134,7 @@ class AuditPanel(ChangePanel):
         )
 
     def _carried_out(self, plan: bf.RepairPlan) -> bf.Passage:
-        return bf.apply_repair(plan).passage
+        return bf.apply_repair(plan, lock_timeout=self._lock_timeout).passage
 
     def _told_of(self, plan: bf.RepairPlan, passage: bf.Passage) -> str:
         del passage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import bmux_forensics as bf
 from bmux_forensics.errors import (
@@ -21,6 +21,9 @@ from bmux_forensics.notebook.widgets.picker import SnapshotPicker
 
 Source = str | Path | SnapshotPicker | None
 """A file, a picker to follow, or None for a picker of the panel's own."""
+
+LOCK_TIMEOUT: Final = 3.0
+"""Seconds to wait for the lock: as long as bmux does."""
 
 
 class ChangePanel(Panel):
@@ -40,7 +43,7 @@ class ChangePanel(Panel):
 
     _verb = "change"
 
-    def __init__(self, title: str, name: str, source: Source) -> None:
+    def __init__(self, title: str, name: str, source: Source, lock_timeout: float) -> None:
         super().__init__(title, name)
         self.path: Path | None = None
         self.snapshot: bf.Snapshot | None = None
@@ -48,6 +51,7 @@ class ChangePanel(Panel):
         self.plan: Any = None
         self.outcome: bf.Passage | None = None
         self._same_file = False
+        self._lock_timeout = lock_timeout
         self._own = SnapshotPicker() if source is None else None
         self._picker = source if isinstance(source, SnapshotPicker) else self._own
         self._fixed = Path(source) if isinstance(source, str | Path) else None
@@ -60,12 +64,9 @@ class ChangePanel(Panel):
             f"Preview {self._verb}", "Show what would be done; nothing is written", "preview"
         )
         self._phrase = controls.field("Type to confirm", "", "confirm")
-        self._apply = controls.button(
-            f"Apply {self._verb}", "Do what the plan says", "apply", look="danger", off=True
-        )
-        self._undo = controls.button(
-            "Undo last change", "Take back the newest change of this file", "undo"
-        )
+        self._buttons = controls.row()
+        self._apply: Any = None
+        self._undo: Any = None
 
     def _build(self, *parts: Any, beside: tuple[Any, ...] = ()) -> None:
         """Put the parts of a panel between what is read and what can be done.
@@ -86,15 +87,13 @@ class ChangePanel(Panel):
             controls.row(self._preview, *beside),
             self._plan_area,
             self._picture_area,
-            controls.row(self._phrase, self._apply, self._undo),
+            controls.row(self._phrase, self._buttons),
             self._message,
             self._outcome_area,
         )
         for button, do in (
             (self._reload, self._read_again),
             (self._preview, self._look),
-            (self._apply, self._go),
-            (self._undo, self._take_back),
         ):
             button.on_click(do)
         controls.on_value(self._phrase, lambda _: self._unlock())
@@ -146,12 +145,12 @@ class ChangePanel(Panel):
         self._read()
 
     def _read(self) -> None:
-        self._drop_plan()
         path = self._fixed or (self._picker.path if self._picker else None)
         self._same_file = path == self.path
         self.path = path
+        self._drop_plan()
         self.snapshot = self.tables = None
-        for button in (self._reload, self._preview, self._undo):
+        for button in (self._reload, self._preview):
             button.disabled = self.path is None
         self._about.value = markup.paragraph("Pick a snapshot first.") if self.path is None else ""
         try:
@@ -162,12 +161,34 @@ class ChangePanel(Panel):
         finally:
             self._fill()
 
+    def _new_buttons(self) -> None:
+        """Give each plan its own buttons.
+
+        A click that was on its way while something else came on the screen belongs to a
+        button that is gone by then, and does nothing: nobody applies a plan unseen, or
+        undoes twice what was to be undone once.
+        """
+        for button in self._buttons.children:
+            button.close()
+        self._apply = controls.button(
+            f"Apply {self._verb}", "Do what the plan says", "apply", look="danger", off=True
+        )
+        self._undo = controls.button(
+            "Undo last change",
+            "Take back the newest change of this file",
+            "undo",
+            off=self.path is None,
+        )
+        self._apply.on_click(self._go)
+        self._undo.on_click(self._take_back)
+        self._buttons.children = (self._apply, self._undo)
+
     def _drop_plan(self) -> None:
         self.plan = None
+        self._new_buttons()
         self._plan_area.value = self._picture_area.value = ""
         self._phrase.value = ""
         controls.show(self._phrase, shown=False)
-        self._apply.disabled = True
 
     # --- looking, doing, taking back ------------------------------------------------------
 
@@ -203,7 +224,7 @@ class ChangePanel(Panel):
         if not self._may_go():
             raise UsageError("apply", "no plan, or it is not confirmed", advice="preview first")
         plan = self.plan
-        self._apply.disabled = True
+        self._apply.disabled = True  # and with it every click that waits
         self._say("note", f"Applying the {self._verb} …")
         try:
             passage = self._carried_out(plan)
@@ -221,9 +242,16 @@ class ChangePanel(Panel):
         """Undo the newest change of the file that holds."""
         if self.path is None:
             raise UsageError("undo", "no snapshot", advice="pick one first")
-        plan = bf.plan_undo("last", self.path)
+        self._undo.disabled = True
+        try:
+            self._undo_last(self.path)
+        finally:
+            self._undo.disabled = False
+
+    def _undo_last(self, path: Path) -> None:
+        plan = bf.plan_undo("last", path)
         self._say("note", f"Taking back {plan.verb} …")
-        passage = bf.apply_undo(plan)
+        passage = bf.apply_undo(plan, lock_timeout=self._lock_timeout)
         line = f"Taken back: the {plan.verb} of {plan.when}. The file is byte for byte as before it"
         more = markup.paragraph("Processes that were ended stay ended.")
         self._end(passage, line, more if plan.verb == "kill" else "")

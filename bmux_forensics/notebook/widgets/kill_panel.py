@@ -6,7 +6,7 @@ import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
 from bmux_forensics.notebook.text import counted
 from bmux_forensics.notebook.widgets import controls, markup, plan_text
-from bmux_forensics.notebook.widgets.change import ChangePanel, Source
+from bmux_forensics.notebook.widgets.change import LOCK_TIMEOUT, ChangePanel, Source
 from bmux_forensics.notebook.widgets.session_table import SessionTable
 
 _GONE = ("ended", "killed")
@@ -23,6 +23,8 @@ class KillPanel(ChangePanel):
     ----------
     source : path-like or SnapshotPicker, optional
         A snapshot file, or the picker to follow; by default a picker of its own.
+    lock_timeout : float
+        Seconds to wait for the lock.
 
     Attributes
     ----------
@@ -38,8 +40,8 @@ class KillPanel(ChangePanel):
 
     _verb = "kill"
 
-    def __init__(self, source: Source = None) -> None:
-        super().__init__("Kill sessions", "kill", source)
+    def __init__(self, source: Source = None, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        super().__init__("Kill sessions", "kill", source, lock_timeout)
         self.sessions = SessionTable(self._drop_plan)
         self._signal = controls.choice(
             "Processes of the sessions",
@@ -111,7 +113,9 @@ class KillPanel(ChangePanel):
         return f"end {number}" if number else ""
 
     def _carried_out(self, plan: bf.KillPlan) -> bf.Passage:
-        return bf.apply_kill(plan, assume_no_server=self._no_server.value).passage
+        return bf.apply_kill(
+            plan, lock_timeout=self._lock_timeout, assume_no_server=self._no_server.value
+        ).passage
 
     def _told_of(self, plan: bf.KillPlan, passage: bf.Passage) -> str:
         names = ", ".join(self.sessions.picked.values())
