@@ -95,7 +95,7 @@ def test_what_gives_something_up_is_mended_when_ticked(tmp_path: Path) -> None:
     panel._preview.click()
     assert "pane-nonresumable" not in " ".join(panel.plan.changes["cause"])
     panel.rules["pane-nonresumable"].value = True
-    assert panel.plan is None
+    assert panel._apply.disabled
     panel._preview.click()
     assert "pane-nonresumable" in " ".join(panel.plan.changes["cause"])
 
