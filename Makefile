@@ -30,7 +30,7 @@ demo: $(VENV)/.base  ## audit, plan and kill on a copy of a real snapshot, with 
 test: lint types layers tests check-notebooks  ## everything that must hold
 
 soak: $(VENV)/.dev  ## break everything around it, at every step and at length; prints what was lost
-	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz)
+	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz tests/hostile tests/load)
 
 lint: $(VENV)/.dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ from hypothesis import settings
 _PROPERTY = "figure"
 _PROFILE = "BMUX_FORENSICS_TEST_PROFILE"
 _GATHERED = pytest.StashKey["Gathered"]()
-_TOLD_SKIPS = re.compile(r"tests/(faults|fuzz)/")
+_TOLD_SKIPS = re.compile(r"tests/(faults|fuzz|hostile|load)/")
 
 
 @dataclass(frozen=True)

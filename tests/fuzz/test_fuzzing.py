@@ -20,7 +20,7 @@ from tests.fuzz.seeds import regressions
 from tests.fuzz.targets import TARGETS, attempt
 
 _ROOT = Path(__file__).resolve().parents[2]
-_RUNS = 500
+_RUNS = 300
 _SOAK_SECONDS = 300
 
 needs_atheris = pytest.mark.skipif(
