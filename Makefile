@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak lint types layers tests notebooks check-notebooks refresh-notebooks bench lock clean
+.PHONY: help demo test soak lint types layers tests notebooks check-notebooks refresh-notebooks pictures bench lock clean
 
 help:           ## show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -54,6 +54,9 @@ check-notebooks: $(VENV)/.dev  ## run the stored notebooks, compare their output
 refresh-notebooks: $(VENV)/.dev  ## run the notebooks and store their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 	$(BIN)/jupyter nbconvert --to notebook --inplace --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_all_outputs_tags=nbval-ignore-output notebooks/*.ipynb
+
+pictures: $(VENV)/.dev  ## draw the pictures of README and docs anew
+	$(BIN)/python docs/pictures
 
 bench: $(VENV)/.dev  ## ratios measured in one run
 	$(BIN)/python -m benchmarks
