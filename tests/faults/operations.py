@@ -153,6 +153,19 @@ def _back(scene: Scene) -> None:
     scene.arguments = ["undo", str(entry), "--snapshot", str(scene.path), "--yes"]
 
 
+def _clean(scene: Scene) -> None:
+    _kill_elsewhere(scene)
+    scene.arguments = ["clean", str(scene.path), "--session", VICTIM, "--yes"]
+
+
+def _resurrect(scene: Scene) -> None:
+    sample = bf.read_snapshot(SAMPLE.read_bytes(), "sample")
+    after = bf.plan_of_kill(sample, [VICTIM]).after
+    scene.path = save(scene.folder / "runtime" / "snap.json", after.raw)
+    words = ["resurrect", VICTIM, "--from", SAMPLE, "--into", scene.path, "--yes"]
+    scene.arguments = list(map(str, words))
+
+
 @dataclass(frozen=True)
 class Operation:
     """A verb at work.
@@ -166,11 +179,14 @@ class Operation:
     again : mapping
         The exit codes that a second run may have after the change was made, and what it
         says then.
+    batch : bool
+        It changes many files, and exits 5 where it could not change one of them.
     """
 
     name: str
     prepare: Callable[[Scene], None]
     again: Mapping[int, str]
+    batch: bool = False
 
 
 OPERATIONS = {
@@ -178,6 +194,8 @@ OPERATIONS = {
     "repair": Operation("repair", _repair, {0: ""}),
     "undo": Operation("undo", _undo, {1: "it is undone already"}),
     "undo-make": Operation("undo, the file gone", _make, {1: "it is undone already"}),
+    "clean": Operation("clean", _clean, {1: "session not found"}, batch=True),
+    "resurrect": Operation("resurrect", _resurrect, {2: "is there already"}),
     "aside": Operation("kill --all, no snapshot", _aside, {3: "no such file"}),
     "undo-aside": Operation("undo of a move aside", _back, {1: "it is undone already"}),
 }

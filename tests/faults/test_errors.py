@@ -59,6 +59,8 @@ def _check(operation: Operation, scene: Scene, forks: Forks, ended: Ended) -> No
         (line,) = [line for line in ended.err.splitlines() if line.startswith(PROGRAM)]
         unproven = "the new file can't be read back" in line
         assert now == (new if unproven else before), ended
+    elif operation.batch and ended.code == 5 and now == before:
+        assert "failed\t" in ended.out, ended  # a row for the file says so, and why
     else:
         assert now == new, ended
     if ended.code == 5:
