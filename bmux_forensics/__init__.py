@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     )
     from bmux_forensics.archive.executors import Executor, cluster
     from bmux_forensics.archive.loading import Archive, load_archive
+    from bmux_forensics.archive.sessions import archive_sessions
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
     from bmux_forensics.notebook.display import ShownTable, register_display, show_table
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from bmux_forensics.notebook.pictures.sheet import Picture
     from bmux_forensics.notebook.pictures.timeline_drawing import draw_timeline
     from bmux_forensics.notebook.report.writing import report
+    from bmux_forensics.notebook.widgets.archive_panel import ArchivePanel
     from bmux_forensics.notebook.widgets.audit_panel import AuditPanel
     from bmux_forensics.notebook.widgets.kill_panel import KillPanel
     from bmux_forensics.notebook.widgets.picker import SnapshotPicker
@@ -155,6 +157,8 @@ _HOMES: Final = {
     "notebook.widgets.kill_panel": ("KillPanel",),
     "notebook.widgets.picker": ("SnapshotPicker",),
     "notebook.report.writing": ("report",),
+    "notebook.widgets.archive_panel": ("ArchivePanel",),
+    "archive.sessions": ("archive_sessions",),
     "snapshot.document": ("Snapshot", "read_snapshot"),
     "snapshot.salvage": ("Salvage",),
     "snapshot.summary": ("Summary", "summarize"),
@@ -168,6 +172,7 @@ __all__ = [
     "RULES",
     "TABLES",
     "Archive",
+    "ArchivePanel",
     "AuditPanel",
     "BmuxPaths",
     "CleanOutcome",
@@ -202,6 +207,7 @@ __all__ = [
     "apply_repair",
     "apply_resurrection",
     "apply_undo",
+    "archive_sessions",
     "audit",
     "backups",
     "clean",

@@ -119,6 +119,21 @@ def test_a_file_that_changed_meanwhile_is_refused(tab: Tab) -> None:
     assert tab.errors() == []
 
 
+def test_a_folder_is_read_and_a_session_brought_back(tab: Tab) -> None:
+    archive = tab.panel("archive")
+    archive.locator(".bf-source select").select_option(label="sample: alpha4-day")
+    archive.locator(".bf-read").click()
+    archive.locator(".bf-timeline img.bf-light").wait_for(timeout=PATIENCE)
+    tick(archive, "ops")
+    back = archive.locator(".bf-resurrect")
+    preview(back)
+    press(back, "apply", "Brought back: ops")
+    archive.locator(".bf-preview-clean").click()
+    archive.locator("button.bf-apply-clean:not([disabled])").wait_for(timeout=PATIENCE)
+    tab.shoot("archive", archive)
+    assert tab.errors() == []
+
+
 def test_mending_in_the_dark_at_half_width_by_keyboard(tab: Tab) -> None:
     tab.page.set_viewport_size({"width": 700, "height": 1000})
     tab.dark()

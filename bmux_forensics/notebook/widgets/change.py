@@ -16,6 +16,7 @@ from bmux_forensics.errors import (
     path_text,
 )
 from bmux_forensics.notebook.widgets import controls, markup
+from bmux_forensics.notebook.widgets.buttons import Buttons
 from bmux_forensics.notebook.widgets.panel import Panel, handler
 from bmux_forensics.notebook.widgets.picker import SnapshotPicker
 
@@ -64,7 +65,7 @@ class ChangePanel(Panel):
             f"Preview {self._verb}", "Show what would be done; nothing is written", "preview"
         )
         self._phrase = controls.field("Type to confirm", "", "confirm")
-        self._buttons = controls.row()
+        self._buttons = Buttons()
         self._apply: Any = None
         self._undo: Any = None
 
@@ -87,7 +88,7 @@ class ChangePanel(Panel):
             controls.row(self._preview, *beside),
             self._plan_area,
             self._picture_area,
-            controls.row(self._phrase, self._buttons),
+            controls.row(self._phrase, self._buttons.widget),
             self._message,
             self._outcome_area,
         )
@@ -162,14 +163,6 @@ class ChangePanel(Panel):
             self._fill()
 
     def _new_buttons(self) -> None:
-        """Give each plan its own buttons.
-
-        A click that was on its way while something else came on the screen belongs to a
-        button that is gone by then, and does nothing: nobody applies a plan unseen, or
-        undoes twice what was to be undone once.
-        """
-        for button in self._buttons.children:
-            button.close()
         self._apply = controls.button(
             f"Apply {self._verb}", "Do what the plan says", "apply", look="danger", off=True
         )
@@ -179,9 +172,7 @@ class ChangePanel(Panel):
             "undo",
             off=self.path is None,
         )
-        self._apply.on_click(self._go)
-        self._undo.on_click(self._take_back)
-        self._buttons.children = (self._apply, self._undo)
+        self._buttons.renew((self._apply, self._go), (self._undo, self._take_back))
 
     def _drop_plan(self) -> None:
         self.plan = None

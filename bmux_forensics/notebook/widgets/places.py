@@ -80,6 +80,12 @@ class Practice:
     def _folder(self) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix="bmux-practice-")
 
+    def copy_of_day(self, day: Path) -> Path:
+        """Return the copies of all samples of a folder, in one folder."""
+        for sample in day.glob("*.json"):
+            self.copy_of(sample)
+        return Path(self._folder.name) / day.name
+
     def copy_of(self, sample: Path) -> Path:
         """Return the copy of a sample; the same one every time, with what was done to it."""
         copy = Path(self._folder.name) / sample.parent.name / sample.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -15,12 +15,12 @@ PAGE: Final = 12
 """Sessions on the screen at once."""
 
 _SIGNS: Final = {"bound": "●", "unbound": "○", "hollow": "◌", "lost": "✖"}
-_LEGEND: Final = (
+LEGEND: Final = (
     "● bound: a context (a tab) leads to it · ○ unbound: none does, which is normal for one "
     "made from the command line · ◌ hollow: it has no panes · ✖ lost: only other parts of the "
     "file still speak of it"
 )
-_HEAD: Final = ("short id", "status", "panes", "commands", "folders")
+HEAD: Final = ("short id", "status", "panes", "commands", "folders")
 _NAME: Final = 40
 
 
@@ -31,6 +31,12 @@ class SessionTable:
     ----------
     on_pick : callable
         Called when other sessions are picked.
+    head : sequence of str
+        The titles of what is shown beside a session's name.
+    facts : callable
+        Given a row of the frame, returns those texts.
+    legend : str
+        What the signs in the table mean.
 
     Attributes
     ----------
@@ -38,7 +44,15 @@ class SessionTable:
         The ids that are picked and the sessions' names, in the order of picking.
     """
 
-    def __init__(self, on_pick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        on_pick: Callable[[], None],
+        *,
+        head: Sequence[str] = HEAD,
+        facts: Callable[[Record], tuple[str, ...]] | None = None,
+        legend: str = LEGEND,
+    ) -> None:
+        self._facts = facts or _facts
         self.picked: dict[str, str] = {}
         self._on_pick = on_pick
         self._rows: list[Record] = []
@@ -57,11 +71,11 @@ class SessionTable:
         self._pages = controls.row(self._before, self._after)
         head = controls.row(
             controls.html("head-name", "<b>session</b>"),
-            controls.html("head-cells", _cells(_HEAD, "b")),
+            controls.html("head-cells", _cells(head, "b")),
         )
         head.children[0].layout.width = "14em"
         head.children[1].layout.flex = "1 1 22em"
-        legend = controls.html("legend", f'<p class="bf-muted">{_LEGEND}</p>')
+        legend = controls.html("legend", f'<p class="bf-muted">{legend}</p>')
         self.widget = controls.column(
             controls.row(self._find, self._all, self._none),
             head,
@@ -85,15 +99,14 @@ class SessionTable:
         Parameters
         ----------
         status : DataFrame
-            As `session_status` gives it, of one snapshot.
+            A row a session, with ``session_id`` and ``name``: as `session_status` gives it.
         keep : bool
             What is picked stays picked where it is still there.
         """
         for line in self._lines.values():
             line.close()
         self._lines, self._boxes = {}, {}
-        names = ["session_id", "name", "status", "panes", "commands", "folders"]
-        self._rows = records(status[names])
+        self._rows = records(status)
         for number, row in enumerate(self._rows):
             row |= {"number": number, "words": _words(row).casefold()}
         there = {row["session_id"] for row in self._rows if keep and _can_go(row)}
@@ -112,7 +125,7 @@ class SessionTable:
             box = controls.check(_name(row), "pick-session")
             box.tooltip = f"Pick session {_name(row)}, {plain(row['session_id'])}"
             box.disabled = not _can_go(row)
-            cells = controls.html("session-cells", _cells(_facts(row), "span"))
+            cells = controls.html("session-cells", _cells(self._facts(row), "span"))
             controls.on_value(box, lambda change: self._toggle(row, picked=change["new"]))
             self._boxes[number] = box
             self._lines[number] = controls.named(controls.row(box, cells), "session")
@@ -176,7 +189,7 @@ class SessionTable:
 
 
 def _facts(row: Record) -> tuple[str, ...]:
-    """Return what identifies a session, beside its name, in the order of `_HEAD`."""
+    """Return what identifies a session, beside its name, in the order of `HEAD`."""
     status = f"{_SIGNS[row['status']]} {row['status']}"
     commands, folders = ", ".join(row["commands"]), ", ".join(row["folders"])
     panes = counted(row["panes"], "pane")
@@ -184,7 +197,7 @@ def _facts(row: Record) -> tuple[str, ...]:
     return short, status, panes, commands or "–", folders or "–"
 
 
-def _cells(values: tuple[str, ...], tag: str) -> str:
+def _cells(values: Sequence[str], tag: str) -> str:
     cells = "".join(
         f'<span title="{markup.text(v)}"><{tag}>{markup.text(v)}</{tag}></span>' for v in values
     )
@@ -193,7 +206,7 @@ def _cells(values: tuple[str, ...], tag: str) -> str:
 
 def _can_go(row: Record) -> bool:
     """Tell whether a session has a row that can be killed, and an id to name it by."""
-    return row["status"] != "lost" and isinstance(row["session_id"], str)
+    return row.get("status") != "lost" and isinstance(row["session_id"], str)
 
 
 def _name(row: Record) -> str:
@@ -201,5 +214,5 @@ def _name(row: Record) -> str:
 
 
 def _words(row: Record) -> str:
-    parts = (plain(row["name"]), plain(row["session_id"]), row["status"])
-    return " ".join((*parts, *map(plain, row["commands"]), *map(plain, row["folders"])))
+    values = (value for name, value in row.items() if name != "snapshot")
+    return " ".join(" ".join(map(plain, v)) if isinstance(v, list) else plain(v) for v in values)
