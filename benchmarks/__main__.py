@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("kill", "audit", "processes", "pictures")
+BENCHMARKS = ("kill", "audit", "processes", "pictures", "panels")
 
 
 def main(names: list[str]) -> int:

@@ -154,7 +154,7 @@ class Brought(Workers[C, T]):
 def _width(executor: Any, jobs: int) -> int:
     client = getattr(executor, "_client", None)
     if client is not None:
-        return max(jobs, sum(client.nthreads().values()))
+        return max(jobs, int(sum(client.nthreads().values())))
     return int(getattr(executor, "_max_workers", None) or jobs)
 
 

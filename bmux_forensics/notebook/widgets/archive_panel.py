@@ -10,7 +10,7 @@ import pandas as pd
 
 import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
-from bmux_forensics.notebook.text import plain, short_id
+from bmux_forensics.notebook.text import counted, plain, short_id
 from bmux_forensics.notebook.widgets import controls, markup
 from bmux_forensics.notebook.widgets.buttons import Buttons
 from bmux_forensics.notebook.widgets.change import LOCK_TIMEOUT
@@ -229,7 +229,7 @@ def _folder_field(folder: str | Path | None) -> Any:
 def _facts(row: Record) -> tuple[str, ...]:
     """Return what is to be known of a session of the archive, in the order of `_HEAD`."""
     there = "● there" if row["is_in_newest"] else "✖ gone"
-    files = f"{row['snapshots']:,} files"
+    files = counted(row["snapshots"], "file")
     return short_id(plain(row["session_id"])), there, files, _when(row["first"]), _when(row["last"])
 
 

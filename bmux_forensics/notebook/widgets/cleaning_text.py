@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -18,14 +19,14 @@ _BAD: Final = frozenset({"refused", "damaged", "failed"})
 
 def cleaning(told: bf.CleanPlan | bf.CleanOutcome) -> str:
     """Return what a cleaning would do, or did."""
-    fates = told.files["status"].value_counts()
+    fates = Counter(told.files["status"].tolist())
     counts = [f"{counted(n, 'file')} {_WORDS.get(word, word)}" for word, n in fates.items()]
     names = ", ".join(
         f"{plain(row['name']) or row['session_id']} ({counted(row['files'], 'file')})"
         for row in records(told.sessions)
     )
     line = "; ".join(counts) or "no files"
-    bad = not _BAD.isdisjoint(fates.index)
+    bad = not _BAD.isdisjoint(fates)
     rows = [
         (Path(row["path"]).name, row["status"], plain(row["reason"]))
         for row in records(told.files.head(_MOST_ROWS))

@@ -36,7 +36,7 @@ STYLE: Final = """<style>
 .bf-panel .bf-done{border-left-color:var(--jp-success-color1,#080)}
 .bf-panel .bf-cells{display:flex;flex-flow:row wrap;gap:.1em 1em;align-items:baseline}
 .bf-panel .bf-cells>span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
- flex:0 0 5em}
+ flex:0 0 6em}
 .bf-panel .bf-cells>span:nth-child(2){flex-basis:6.5em}
 .bf-panel .bf-cells>span:nth-child(n+4){flex:1 1 9em;min-width:0}
 .bf-panel .bf-session .widget-checkbox{flex:0 0 14em;width:14em}

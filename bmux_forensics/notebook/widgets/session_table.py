@@ -69,16 +69,16 @@ class SessionTable:
         self._count = controls.html("count")
         self._page = controls.column()
         self._pages = controls.row(self._before, self._after)
-        head = controls.row(
+        titles = controls.row(
             controls.html("head-name", "<b>session</b>"),
             controls.html("head-cells", _cells(head, "b")),
         )
-        head.children[0].layout.width = "14em"
-        head.children[1].layout.flex = "1 1 22em"
+        titles.children[0].layout.width = "14em"
+        titles.children[1].layout.flex = "1 1 22em"
         legend = controls.html("legend", f'<p class="bf-muted">{legend}</p>')
         self.widget = controls.column(
             controls.row(self._find, self._all, self._none),
-            head,
+            titles,
             self._page,
             self._pages,
             self._count,
