@@ -51,20 +51,20 @@ def real(size: int) -> Made:
 def panes_of_one(size: int) -> Made:
     """Give one session with very many panes."""
     rows = [runtime(_ONE, *[pane(_id(number), 5) for number in range(size)])]
-    return World((_KNOWN, part("panes", {"sessions": rows}, 3))).raw, size
+    return _world(_KNOWN, part("panes", {"sessions": rows}, 3)), size
 
 
 def references(size: int) -> Made:
     """Give one session that contexts and clients refer to, very often."""
     contexts = {
         _id(n): {"id": _id(n), "name": None, "attributes": {"bmux.session_id": _ONE}}
-        for n in range(size // 4)
+        for n in range(size // 50)
     }
     bound = dict.fromkeys(contexts, _ONE)
     tree = contexts_tree(contexts=contexts, session_by_context=bound, mru_contexts=list(contexts))
     clients = clients_tree(selected_sessions=dict.fromkeys(map(_id, range(size)), _ONE))
     parts = (_KNOWN, part("contexts", tree), part("clients", clients))
-    return World(parts).raw, 2 * size
+    return _world(*parts), 2 * size
 
 
 def sections(size: int) -> Made:
@@ -157,8 +157,8 @@ def torn_rows(size: int) -> Made:
 Input = Callable[[int], Made]
 MEGABYTE: Final[dict[Input, int]] = {
     real: 48,
-    panes_of_one: 350,
-    references: 1_500,
+    panes_of_one: 1_000,
+    references: 3_000,
     sections: 16_000,
     heads: 28_000,
     open_heads: 16_000,
