@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def lab(folder: Path, notebooks: Path) -> Iterator[str]:
         f"--LabApp.app_settings_dir={settings}",
     ]
     log = folder / "lab.log"
-    with log.open("wb") as told:
+    with log.open("wb") as told, _told_to_end():
         server = subprocess.Popen(
             command, env=environment(folder), cwd=folder, stdout=told, stderr=told
         )
@@ -98,6 +99,20 @@ def lab(folder: Path, notebooks: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Unwind when this process is told to end: else the server would stay."""
+
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -229,6 +229,7 @@ def test_processes_are_ended_only_when_their_number_was_typed(bmux: Bmux) -> Non
     previewed(panel, uuid(0))
     assert "1 process group will be ended" in panel._plan_area.value
     assert "confirmed" in panel._plan_area.value
+    assert panel._picture_area.value.count("<img") == 4  # what goes, and the processes' evidence
     assert panel._phrase.description == "Type “end 1” to confirm"
     assert panel._apply.disabled
     for typed in ("end", "end 2", "END 1"):

@@ -275,7 +275,9 @@ def _about(snapshot: bf.Snapshot) -> str:
     )
     size = f"{len(snapshot.raw):,} bytes"
     parts = (path_text(Path(snapshot.name).name), saved, size, f"sha256 {snapshot.sha256[:12]}…")
-    return markup.paragraph(markup.text(" · ".join(part for part in parts if part)))
+    about = markup.paragraph(markup.text(" · ".join(part for part in parts if part)))
+    wrong = [markup.note("note", f"Damaged: {problem}") for problem in snapshot.problems[:1]]
+    return "".join((about, *wrong))
 
 
 def _facts(passage: bf.Passage) -> str:

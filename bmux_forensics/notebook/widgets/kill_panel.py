@@ -106,7 +106,11 @@ class KillPanel(ChangePanel):
         )
 
     def _drawn(self, plan: bf.KillPlan) -> str:
-        return markup.picture(lambda theme: bf.draw_cascade(plan, self.tables, theme=theme))
+        drawn = markup.picture(lambda theme: bf.draw_cascade(plan, self.tables, theme=theme))
+        scene = plan.scene
+        if scene is None:
+            return drawn
+        return drawn + markup.picture(lambda theme: bf.draw_processes(scene, theme=theme))
 
     def _to_type(self, plan: bf.KillPlan) -> str:
         number = _meant(plan)
