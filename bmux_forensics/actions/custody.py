@@ -268,16 +268,16 @@ def settle(
     WriteError
         There is something open, and the journal can't be read or written.
     """
-    notes = _rescued(held) if held is not None else []
     try:
         last = last_entry(uid)
         if not open_ids(last) and not _is_due(last):
-            return notes
+            return []
         changes = records(read_journal(uid).entries)
     except FileUnreadableError as error:
         raise WriteError(
             error.where, error.found, advice="the journal has to be readable"
         ) from error
+    notes = []
     for change in changes:
         ours = change.file == held
         if change.state != "open" or not (ours or is_gone(change.maker)):
@@ -285,6 +285,7 @@ def settle(
         verdict = judge(change, changes, sha256 if ours else None)
         if verdict is None:
             continue
+        notes += _rescued(change.file)
         aside = {"aside": str(verdict.aside)} if verdict.aside else {}
         facts = {"of": change.id, "state": verdict.state, "why": verdict.why, **aside}
         append(OUTCOME, facts | {"by": "a later run"}, uid=uid)

@@ -25,7 +25,7 @@ from pathlib import Path
 from bmux_forensics.store.aside import free_name
 from bmux_forensics.store.backup import backups
 from bmux_forensics.store.folder import READ, Folder
-from bmux_forensics.store.leftovers import siblings, target_mark
+from bmux_forensics.store.leftovers import parse, siblings, target_mark
 from bmux_forensics.store.placing import place
 from bmux_forensics.store.process import is_gone
 
@@ -107,7 +107,7 @@ def rescue(folder: Folder, name: str) -> list[str]:
     Parameters
     ----------
     folder : Folder
-        Where the file is; its lock is held.
+        Where the file is.
     name : str
         The name of the file.
 
@@ -119,7 +119,7 @@ def rescue(folder: Folder, name: str) -> list[str]:
     """
     mark, found = target_mark(name), []
     with suppress(OSError):
-        for known in siblings(folder):
+        for known in filter(None, map(parse, folder.names())):
             if known.role in _HELD and known.target == mark and is_gone(known.owner):
                 found += _rescued(folder, known.name, name)
     return found
