@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -22,6 +22,8 @@ from bmux_forensics.cli.options import (
 )
 from bmux_forensics.cli.output import put, put_json, say
 from bmux_forensics.errors import ForensicsError, UsageError, path_text
+
+_STDIN: Final = "-"
 
 
 @click.command(name="report")
@@ -65,6 +67,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     read.
     """
     try:
+        if _STDIN in paths and len(paths) > 1:
+            raise UsageError("report", "standard input beside other paths", expected="one of them")
         target = _checked(output, redact=redact, show_env=show_env, overwrite=overwrite)
         archive = opened(
             paths,

@@ -8,13 +8,15 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
 
 import bmux_forensics as bf
 from benchmarks.worlds import make_snapshot
 from tests.report.hostile import NAMES, SPELLED, world
-from tests.worlds import SECRET
+from tests.worlds import SECRET, World, hostile_worlds
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = ROOT / "sample_snapshots" / "alpha4-day"
@@ -170,6 +172,19 @@ def test_a_redacted_report_holds_nothing_private(tmp_path: Path) -> None:
     pictures = re.findall(r"base64,([A-Za-z0-9+/=]+)", redacted)
     assert all("quokka" not in base64.b64decode(p).decode() for p in pictures)
     assert Reader(redacted).tables["sessions"] == Reader(plain).tables["sessions"]
+
+
+@given(hostile_worlds())
+@settings(max_examples=4)
+def test_any_snapshot_can_be_reported(strange: World) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "strange.json"
+        path.write_bytes(strange.raw)
+        archive = bf.load_archive(path, jobs=1)
+        for redaction in (None, bf.Redaction(b"key")):
+            page = bf.report(archive, created_at=MADE, redaction=redaction)
+            assert SECRET not in page
+            assert Reader(page).tables["files"] == 1
 
 
 def test_a_torn_file_has_its_place_and_its_reason(tmp_path: Path) -> None:

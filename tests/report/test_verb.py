@@ -50,6 +50,16 @@ def test_nothing_to_read_writes_nothing(cli: Run, page: Path, tmp_path: Path) ->
     assert not page.exists()
 
 
+def test_standard_input_is_read_once(run: Run, page: Path) -> None:
+    text = LAST.read_text(encoding="utf-8")
+    done = run("report", "-", "-o", page, "--quiet", feed=text)
+    assert (done.code, done.err) == (0, "")
+    assert "5 sessions come back, with 8 panes" in page.read_text(encoding="utf-8")
+    both = run("report", "-", LAST, "-o", page.with_name("both.html"), feed=text)
+    assert both.code == 2
+    assert "standard input beside other paths" in both.line
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [([], "add -o report.html"), (["-o", "new.html", "--redact", "--show-env"], "one of them")],

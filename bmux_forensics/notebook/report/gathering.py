@@ -77,17 +77,39 @@ def gather(
     archive: bf.Archive, *, redaction: bf.Redaction | None = None, show_env: bool = False
 ) -> Gathered:
     """Read the files of an archive, and ask them everything a report says."""
+    gathered = _of_one(archive) if len(archive) == 1 else _of_several(archive, show_env=show_env)
+    return gathered if redaction is None else _redacted(gathered, redaction)
+
+
+def _of_one(archive: bf.Archive) -> Gathered:
+    """Read the one file of an archive once: standard input can't be read again."""
+    read = [tables for tables in archive.ask(_themselves) if tables.snapshots]
+    answers = _together([questions(tables) for tables in read])
+    return Gathered(
+        _counted(archive.status, answers),
+        answers.findings,
+        _forecast(answers.forecast),
+        bf.timeline(bf.Archive(())),  # one snapshot has no history
+        tuple(Evidence.of(tables) for tables in read),
+        redacted=False,
+    )
+
+
+def _themselves(tables: bf.Tables) -> bf.Tables:
+    return tables
+
+
+def _of_several(archive: bf.Archive, *, show_env: bool) -> Gathered:
     answers = _together(list(archive.ask(questions)))
     files = _counted(archive.status, answers)
-    gathered = Gathered(
+    return Gathered(
         files,
         answers.findings,
         _forecast(answers.forecast),
         bf.timeline(archive),
         tuple(_in_full(files, show_env=show_env)),
-        redaction is not None,
+        redacted=False,
     )
-    return gathered if redaction is None else _redacted(gathered, redaction)
 
 
 def _together(parts: Sequence[Answers]) -> Answers:

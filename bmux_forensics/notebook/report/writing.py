@@ -111,7 +111,7 @@ def report(
     """
     archive = sources[0] if sources and isinstance(sources[0], bf.Archive) else None
     if archive is None:
-        archive = bf.load_archive(*sources, tz=tz, host_pattern=host_pattern)
+        archive = bf.load_archive(*sources, tz=tz, host_pattern=host_pattern, show_env=show_env)
     gathered = gather(archive, redaction=redaction, show_env=show_env)
     return written(gathered, created_at or datetime.now(UTC))
 
