@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bmux_forensics.actions.opening import has_own_snapshot, open_snapshot
     from bmux_forensics.actions.processes import ProcessScene, processes
     from bmux_forensics.actions.pruning import backups, prune_backups
+    from bmux_forensics.actions.redacting import own_redaction
     from bmux_forensics.actions.repair import (
         RepairOutcome,
         RepairPlan,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         preview_clean,
     )
     from bmux_forensics.archive.executors import Executor, cluster
+    from bmux_forensics.archive.exporting import Export, export
     from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.archive.sessions import archive_sessions
     from bmux_forensics.errors import ForensicsError
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from bmux_forensics.tables.build import Tables
     from bmux_forensics.tables.catalog import TABLES
     from bmux_forensics.tables.graph import relations
+    from bmux_forensics.tables.texts import csv_text, records, rows_of
 
 _HOMES: Final = {
     "actions.auditing": ("audit", "forecast", "orphans", "session_status"),
@@ -108,6 +111,7 @@ _HOMES: Final = {
     "actions.opening": ("has_own_snapshot", "open_snapshot"),
     "actions.pruning": ("backups", "prune_backups"),
     "actions.processes": ("ProcessScene", "processes"),
+    "actions.redacting": ("own_redaction",),
     "actions.repair": (
         "RepairOutcome",
         "RepairPlan",
@@ -143,6 +147,7 @@ _HOMES: Final = {
         "clean",
         "preview_clean",
     ),
+    "archive.exporting": ("Export", "export"),
     "archive.loading": ("Archive", "load_archive"),
     "errors": ("ForensicsError",),
     "host.paths": ("BmuxPaths", "find_paths"),
@@ -165,6 +170,7 @@ _HOMES: Final = {
     "tables.build": ("Tables",),
     "tables.catalog": ("TABLES",),
     "tables.graph": ("relations",),
+    "tables.texts": ("csv_text", "records", "rows_of"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -178,6 +184,7 @@ __all__ = [
     "CleanOutcome",
     "CleanPlan",
     "Executor",
+    "Export",
     "ForensicsError",
     "KillOutcome",
     "KillPanel",
@@ -212,6 +219,7 @@ __all__ = [
     "backups",
     "clean",
     "cluster",
+    "csv_text",
     "diff",
     "draw_cascade",
     "draw_processes",
@@ -219,6 +227,7 @@ __all__ = [
     "draw_session_map",
     "draw_timeline",
     "explain",
+    "export",
     "find",
     "find_paths",
     "forecast",
@@ -233,6 +242,7 @@ __all__ = [
     "masked_json",
     "open_snapshot",
     "orphans",
+    "own_redaction",
     "plan_of_kill",
     "plan_of_repair",
     "plan_of_resurrection",
@@ -245,12 +255,14 @@ __all__ = [
     "processes",
     "prune_backups",
     "read_snapshot",
+    "records",
     "register_display",
     "relations",
     "repair",
     "report",
     "resume",
     "resurrect",
+    "rows_of",
     "salvage",
     "session_status",
     "show_table",

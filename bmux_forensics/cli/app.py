@@ -31,6 +31,7 @@ VERBS: Final = {
     "timeline": "Tell what happened to sessions and contexts, from snapshot to snapshot.",
     "find": "Say which snapshots speak of something, and when first and last.",
     "report": "Write what is known of snapshots as one page of HTML.",
+    "export": "Write all tables as parquet, CSV, JSON lines or an SQLite database.",
     "repair": "Mend a snapshot with the smallest change that makes a server take it.",
     "salvage": "Carve what is whole out of a damaged snapshot into a new one.",
     "kill": "Kill sessions in a snapshot, and everything that goes with them.",

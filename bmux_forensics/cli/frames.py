@@ -5,35 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
+from bmux_forensics import csv_text, records, rows_of
 from bmux_forensics.cli.options import write_output
-from bmux_forensics.cli.output import csv_text, emit, json_for, put_rows, safe_json
+from bmux_forensics.cli.output import emit, json_for, put_rows, safe_json
 
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row a dict, ready for JSON: nulls are None, times RFC 3339 in UTC.
-
-    Examples
-    --------
-    >>> records(pd.DataFrame({"pgid": pd.array([1, None], dtype="Int64")}))
-    [{'pgid': 1}, {'pgid': None}]
-    """
-    columns = {str(name): _plain(frame[name]) for name in frame.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return [None if pd.isna(m) else m.isoformat().replace("+00:00", "Z") for m in column]
-    return [_null(value) for value in column.tolist()]
-
-
-def _null(value: Any) -> Any:
-    """Turn every spelling of nothing into None; lists and dicts stay as they are."""
-    return value if isinstance(value, list | dict) or not pd.isna(value) else None
+__all__ = ["put_frame", "records"]
 
 
 def put_frame(
@@ -43,14 +24,10 @@ def put_frame(
     if output is not None:
         write_output(output, _encoded(frame, form or "csv"), overwrite=overwrite)
     elif form in (None, "table"):
-        put_rows(list(map(str, frame.columns)), _cells(frame), title=title)
+        put_rows(list(map(str, frame.columns)), rows_of(frame), title=title)
     else:
         text = _encoded(frame, form).decode()
         emit(text if form == "csv" else json_for(sys.stdout, text))
-
-
-def _cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return list(zip(*(_plain(frame[name]) for name in frame.columns), strict=True))
 
 
 def _encoded(frame: pd.DataFrame, form: str) -> bytes:
@@ -63,4 +40,4 @@ def _encoded(frame: pd.DataFrame, form: str) -> bytes:
     if form == "jsonl":
         lines = (safe_json(row, indent=False) for row in records(frame))
         return "".join(f"{line}\n" for line in lines).encode()
-    return csv_text(list(map(str, frame.columns)), _cells(frame)).encode()
+    return csv_text(list(map(str, frame.columns)), rows_of(frame)).encode()

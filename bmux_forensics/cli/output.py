@@ -7,8 +7,6 @@ nothing from a snapshot reaches a terminal or a spreadsheet as anything but text
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import sys
@@ -29,7 +27,6 @@ _UNSEEN: Final = re.compile(
 )
 _BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
 _UUID: Final = re.compile("([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FORMULA: Final = ("=", "+", "-", "@")
 _NARROWEST_COLUMN: Final = 9
 _NARROWEST: Final = 60  # below this, an id would be cut into pieces beside any other column
 
@@ -191,29 +188,3 @@ def safe_json(document: object, *, indent: bool = True) -> str:
 def _escape(match: re.Match[str]) -> str:
     units = match.group().encode("utf-16-be")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write CSV (RFC 4180) in which no cell is run by a spreadsheet.
-
-    A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
-
-    Examples
-    --------
-    >>> print(csv_text(["name", "pgid"], [["=1+1", -1]]), end="")
-    name,pgid
-    '=1+1,-1
-    """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str):
-        # Spreadsheets skip leading white space; control characters are spelled as on a terminal.
-        formula = value.lstrip().startswith(_FORMULA)
-        return ("'" if formula else "") + printable(value)
-    return "" if value is None else value

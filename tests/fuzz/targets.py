@@ -22,11 +22,12 @@ import orjson
 import bmux_forensics as bf
 from bmux_forensics.archive.moments import host_in, host_pattern, moment_in
 from bmux_forensics.cli.frames import records
-from bmux_forensics.cli.output import csv_text, put, put_rows, safe_json
+from bmux_forensics.cli.output import put, put_rows, safe_json
 from bmux_forensics.errors import ForensicsError, printable
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.snapshot.sections import SECTIONS
 from bmux_forensics.store import backup, journal_lines, leftovers, marker
+from bmux_forensics.tables.texts import csv_text
 from tests.worlds import SESSIONS, Part, World, part, session
 
 BETWEEN: Final = b"\x1e"
