@@ -1,4 +1,4 @@
-"""The redaction of this user: its pseudonyms are the same in every report and export."""
+"""The redaction of this user: its pseudonyms are the same in every run."""
 
 from __future__ import annotations
 
