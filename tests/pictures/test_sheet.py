@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -50,8 +51,11 @@ def test_the_facade_costs_no_drawing() -> None:
 
 
 def test_it_shows_itself_in_a_notebook() -> None:
-    bundle = picture()._repr_mimebundle_()
-    assert ET.fromstring(bundle["image/svg+xml"]).tag.endswith("svg")  # noqa: S314 - our own text
+    bundle, facts = picture()._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == picture().png()
+    width, height = picture().get_size_inches()
+    assert facts["image/png"] == {"width": round(width * 72), "height": round(height * 72)}
+    assert ET.fromstring(picture().svg()).tag.endswith("svg")  # noqa: S314 - our own text
     assert bundle["text/plain"] == "<Picture: 5 sessions: 2 without a context, 3 sound>"
     assert picture().png(dpi=36).startswith(b"\x89PNG")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Sequence
@@ -79,9 +80,16 @@ class Picture(Figure):
         self.savefig(buffer, format="png", dpi=dpi, facecolor=self.get_facecolor())
         return buffer.getvalue()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """Show the picture in a notebook, though no pyplot knows of it."""
-        return {"image/svg+xml": self.svg(), "text/plain": f"<Picture: {self.alt}>"}
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """Show the picture in a notebook, though no pyplot knows of it.
+
+        As PNG, and at the size that it was drawn for: JupyterLab shows an SVG that is
+        stored in a notebook only to who ran it, and everybody else a line of text.
+        """
+        width, height = (round(inches * POINTS) for inches in self.get_size_inches())
+        data = base64.b64encode(self.png()).decode()
+        bundle = {"image/png": data, "text/plain": f"<Picture: {self.alt}>"}
+        return bundle, {"image/png": {"width": width, "height": height}}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ class KillPanel(ChangePanel):
         scene = plan.scene
         if scene is None:
             return drawn
-        return drawn + markup.picture(lambda theme: bf.draw_processes(scene, theme=theme))
+        evidence = markup.picture(lambda theme: bf.draw_processes(scene, theme=theme))
+        return drawn + markup.folded("the evidence on every process of this snapshot", evidence)
 
     def _to_type(self, plan: bf.KillPlan) -> str:
         number = _meant(plan)
