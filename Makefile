@@ -31,6 +31,7 @@ test: lint types layers tests check-notebooks  ## everything that must hold
 
 soak: $(VENV)/.dev  ## break everything around it, at every step and at length; prints what was lost
 	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz tests/hostile tests/load)
+	$(BIN)/python -m tests.faults.promises soak-output/figures.json
 
 lint: $(VENV)/.dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .

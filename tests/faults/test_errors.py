@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bmux_forensics.store.journal import append
 from tests.figures import Figures
 from tests.host.conftest import is_running
 
@@ -49,6 +50,37 @@ def test_an_error_at_every_step(
             codes.add(ended.code)
             _check(operation, scene, forks, ended)
     assert 6 in codes
+
+
+@pytest.mark.parametrize("where", ["the new file", "the journal"])
+def test_a_write_that_stops_half_way(
+    where: str, forks: Forks, scene: Scene, figures: Figures, *, soak: bool
+) -> None:
+    """A limit on the size of files: the system writes what fits, and then refuses."""
+    operation = OPERATIONS["repair"]
+    lay_out(operation, scene)
+    assert forks.run(scene.arguments, env=scene.env).code == 0
+    scene.new = scene.bytes_now()
+    assert scene.new is not None
+    journal = scene.folder / "state" / "journal.jsonl"
+    if where == "the new file":
+        limits = [*range(2048, len(scene.new), 1000 if soak else 20_000), len(scene.new) + 4096]
+    else:
+        limits = list(range(1, 2000, 10 if soak else 250))
+    codes = set()
+    for limit in limits:
+        with figures.trying(f"short write, then an error, in {where}", about=limit):
+            lay_out(operation, scene)
+            if where == "the journal":
+                while not journal.exists() or journal.stat().st_size < len(scene.new):
+                    append("note", {"why": "x" * 20_000})
+            size = journal.stat().st_size if journal.exists() else 0
+            run = forks.start(scene.arguments, env=scene.env, limit=size + limit)
+            run.go()
+            ended = run.ended()
+            codes.add(ended.code)
+            _check(operation, scene, forks, ended)
+    assert codes == {0, 6}
 
 
 def _check(operation: Operation, scene: Scene, forks: Forks, ended: Ended) -> None:

@@ -53,7 +53,6 @@ def test_a_power_cut_leaves_the_old_file_or_the_new(
     assert len({told["state"] for told in found}) > 1, "every cut came at the same step"
 
 
-def test_the_same_test_catches_a_tool_that_does_not_sync(tmp_path: Path, figures: Figures) -> None:
+def test_the_same_test_catches_a_tool_that_does_not_sync(tmp_path: Path) -> None:
     found = cuts(tmp_path, MANY, "without fsync", "without-fsync")
     assert found[-1]["problem"].startswith(TORN), "kills without fsync survived every cut"
-    figures.add("power cut, fsync taken out: caught", len(found), unit="moments")
