@@ -13,16 +13,19 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
+from os.path import samestat
 from pathlib import Path
 
 from bmux_forensics.actions.custody import Deed, Notice, announce_all, complete_all, settle
-from bmux_forensics.actions.door import Passage, is_own_snapshot, locked_names
+from bmux_forensics.actions.door import Passage, locked_names
 from bmux_forensics.actions.serving import Watch
 from bmux_forensics.errors import BusyError, ForensicsError, SnapshotChangedError
+from bmux_forensics.host.paths import find_paths
 from bmux_forensics.store.backup import Shelf
 from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.leftovers import sweep_once
-from bmux_forensics.store.lock import LockLeftError, locked_at_once
+from bmux_forensics.store.lock import LockLeftError
+from bmux_forensics.store.lock_bundle import LockBundle
 from bmux_forensics.store.reading import FileIdentity, read_regular
 from bmux_forensics.store.replace import Staged, stage
 from bmux_forensics.store.swapping import needing_rescue
@@ -87,15 +90,26 @@ def change_together(
     """
     passing = [_Passing(change, verb, lock_timeout) for change in changes]
     by_owner: dict[int, list[_Passing]] = {}
+    own = _own_snapshot()
     for one in passing:
         with suppress(OSError):  # reading it will say why
-            one.uid = one.change.path.stat().st_uid
+            status = one.change.path.stat()
+            one.uid = status.st_uid
+            one.going = lock_timeout is not None or own is None or not samestat(status, own)
         by_owner.setdefault(one.uid, []).append(one)
     if lock_timeout is None:
         _tidy(passing)
     for uid, some in by_owner.items():
         _cross(some, uid, keep_backups=keep_backups)
     return [one.result for one in passing]
+
+
+def _own_snapshot() -> os.stat_result | None:
+    """Look at bmux's own snapshot; None where there is none."""
+    try:
+        return find_paths().snapshot.stat()
+    except OSError:
+        return None
 
 
 def _tidy(passing: list[_Passing]) -> None:
@@ -119,9 +133,10 @@ def _tidy(passing: list[_Passing]) -> None:
 def _cross(passing: list[_Passing], uid: int, *, keep_backups: bool) -> None:
     """Take the files of one owner through the door, step by step."""
     with ExitStack() as stack:
+        bundle = stack.enter_context(LockBundle())
         for one in passing:
             stack.push(one.leave)
-        going = _each([one for one in passing if one.going], _Passing.enter)
+        going = _each([o for o in passing if o.going], lambda one: one.enter(bundle))
         going = _look(going)
         shelf = stack.enter_context(Shelf(uid)) if keep_backups and going else None
         if shelf is not None:
@@ -217,10 +232,10 @@ class _Passing:
         with suppress(ForensicsError):  # the same error, on its way out
             self._stack.__exit__(type(error), error, error.__traceback__)
 
-    def enter(self) -> None:
+    def enter(self, bundle: LockBundle) -> None:
         """Take the lock and read the file again."""
         path = self.change.path
-        if not self._lock(path):
+        if not self._lock(path, bundle):
             self.going = False
             return
         raw, self.identity = read_regular(path, limit=None)
@@ -232,14 +247,12 @@ class _Passing:
             held, sha256 = self.identity.path, self.change.sha256
             self._notes = tuple(settle(self.uid, held, lambda: sha256))
 
-    def _lock(self, path: Path) -> bool:
+    def _lock(self, path: Path, bundle: LockBundle) -> bool:
         way: AbstractContextManager[Callable[[], object] | None]
         if self._timeout is not None:
             way = locked_names(path, self._timeout)
-        elif is_own_snapshot(path):
-            return False
         else:
-            way = locked_at_once(path)
+            way = bundle.locked(path)
         ours = self._stack.enter_context(way)
         if ours is None:
             return False

@@ -262,6 +262,7 @@ def _plan(
         contexts=pd.DataFrame(bound, columns=["snapshot", "context_id"]) if contexts else None,
         scrub=wish.scrub,
         contained=False,
+        brief=True,
         references=_SPEAKING if wish.kinds else FOREIGN_KEYS,
     )
 

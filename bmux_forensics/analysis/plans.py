@@ -53,6 +53,7 @@ def plan_kill(  # noqa: PLR0913 - each is a part of what goes
     contexts: pd.DataFrame | None = None,
     scrub: bool = False,
     contained: bool = True,
+    brief: bool = False,
     references: Sequence[ForeignKey] = FOREIGN_KEYS,
 ) -> pd.DataFrame:
     """Plan the kill of some sessions, in one snapshot or in many.
@@ -72,6 +73,8 @@ def plan_kill(  # noqa: PLR0913 - each is a part of what goes
     contained : bool
         Also list the rows that go because they stand inside a row that goes; they
         need no edit of their own.
+    brief : bool
+        Leave out what only a person reads: ``old`` and ``cause`` are null.
     references : sequence of ForeignKey
         What refers to what, and what becomes of it.
 
@@ -97,7 +100,7 @@ def plan_kill(  # noqa: PLR0913 - each is a part of what goes
         absent["bindings"] = {"context_id": _keys(tables, contexts, "context_id")}
     followed = [key for key in references if contained or not key.contained]
     touched = cascade(tables, followed, {"sessions": rows}, absent=absent, scrub=scrub)
-    return plan_from(tables, touched)
+    return plan_from(tables, touched, brief=brief)
 
 
 def _keys(tables: Tables, frame: pd.DataFrame, column: str) -> set[Key]:
@@ -105,9 +108,9 @@ def _keys(tables: Tables, frame: pd.DataFrame, column: str) -> set[Key]:
     return set(zip(codes, frame[column].tolist(), strict=True))
 
 
-def plan_from(tables: Tables, touched: Touched) -> pd.DataFrame:
+def plan_from(tables: Tables, touched: Touched, *, brief: bool = False) -> pd.DataFrame:
     """Return the plan for what a cascade found; the columns are those of `plan_kill`."""
-    rows = sorted(_rows(tables, touched), key=lambda row: row[0])
+    rows = sorted(_rows(tables, touched, brief=brief), key=lambda row: row[0])
     return frame_of(tables, [row for _, row in rows])
 
 
@@ -137,8 +140,8 @@ def frame_of(tables: Tables, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
 _Row = tuple[tuple[int, int, int, str], tuple[Any, ...]]
 
 
-def _rows(tables: Tables, touched: Touched) -> Iterator[_Row]:
-    describe = _Describer(tables)
+def _rows(tables: Tables, touched: Touched, *, brief: bool) -> Iterator[_Row]:
+    describe = _Describer(tables, brief=brief)
     contained = {key.name for key in FOREIGN_KEYS if key.contained}
     for table, gone in touched.deleted.items():
         inside = {row: cause.reference in contained for row, cause in gone.items()}
@@ -152,8 +155,9 @@ def _rows(tables: Tables, touched: Touched) -> Iterator[_Row]:
 class _Describer:
     """Says of touched rows where they stand and what they are."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, *, brief: bool) -> None:
         self.tables = tables
+        self.brief = brief
 
     def rows(
         self,
@@ -173,11 +177,12 @@ class _Describer:
         for i, place in enumerate(self.pointers(table, numbers, codes)):
             row, cause, pointer = numbers[i], causes[numbers[i]], place + member
             contained = inside.get(row, False)
-            old = None if contained else self.old(codes[i], sections[i], pointer)
+            old = None if contained or self.brief else self.old(codes[i], sections[i], pointer)
             values = (codes[i], sections[i], table, keys[i], column, action, old)
             new = "null" if action == "set-null" else None
             order = (codes[i], _TABLE_ORDER[table], row, member)
-            yield order, (*values, new, pointer, contained, self.cause(cause), cause.depth)
+            why = None if self.brief else self.cause(cause)
+            yield order, (*values, new, pointer, contained, why, cause.depth)
 
     def values(self, table: str, column: str, numbers: Sequence[int]) -> list[Any]:
         """Return the values of a column in some rows; None for null."""

@@ -22,6 +22,7 @@ from bmux_forensics.analysis.cleaning import Cleaning, Sighting, Wish, plan_clea
 from bmux_forensics.archive.chunks import Chunk
 from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Status, gather
 from bmux_forensics.archive.finding import Found
+from bmux_forensics.archive.reading import no_collection
 from bmux_forensics.errors import (
     BusyError,
     EvidenceError,
@@ -105,6 +106,10 @@ class CleanWork:
 
     def __call__(self, files: Chunk) -> ChunkCleaned:
         """Do it."""
+        with no_collection():
+            return self._done(files)
+
+    def _done(self, files: Chunk) -> ChunkCleaned:
         seen: list[Sighting] = []
         opened = list(self._opened(files, seen))
         if self.look_only:

@@ -78,7 +78,7 @@ class ChunkWork(Generic[T]):
 
     def __call__(self, files: tuple[Found, ...]) -> ChunkDone[T]:
         """Do it."""
-        with _no_collection():
+        with no_collection():
             done = list(opened(files, self.size_limit))
             snapshots = [snapshot for snapshot, _ in done if snapshot is not None]
             value = self.ask(Tables(snapshots, show_env=self.show_env)) if self.ask else None
@@ -86,7 +86,7 @@ class ChunkWork(Generic[T]):
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Work without looking for cycles: JSON trees hold none, and looking costs a fifth."""
     enabled = gc.isenabled()
     gc.disable()

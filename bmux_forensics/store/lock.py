@@ -14,7 +14,6 @@ import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,7 +187,7 @@ class SnapshotLock(filelock.BaseFileLock):
                 claim.let_go()
         except OSError as error:
             self._forget()
-            raise _left(self.lock_file, error) from error
+            raise left_error(self.lock_file, error) from error
         self._forget()  # only now: whatever interrupts the removal, it can be done again
 
     def _forget(self) -> None:
@@ -258,12 +257,12 @@ def locked(
     with ExitStack() as stack:
         locks = [SnapshotLock(name) for name in sorted(links_of(snapshot))]
         for lock in locks:
-            stack.push(_release_of(lock.release))  # first: a signal may come as soon as it is taken
+            stack.push(release_of(lock.release))  # first: a signal may come as soon as it is taken
             lock.acquire(timeout=max(0.0, end - time.monotonic()))
         yield lambda: all(lock.is_ours for lock in locks)
 
 
-def _release_of(let_go: Callable[[], object]) -> Callable[..., None]:
+def release_of(let_go: Callable[[], object]) -> Callable[..., None]:
     """Return what lets go of a lock; a failure to do so hides no other error."""
 
     def release(kind: object, error: BaseException | None, trace: object) -> None:
@@ -278,48 +277,8 @@ def _release_of(let_go: Callable[[], object]) -> Callable[..., None]:
     return release
 
 
-@contextmanager
-def locked_at_once(snapshot: str | os.PathLike[str]) -> Iterator[Callable[[], bool] | None]:
-    """Hold the locks of a snapshot's every name if they are free at this moment.
-
-    The same marker in the same protocol as `locked`, without what it takes to wait.
-
-    Yields
-    ------
-    callable or None
-        As from `locked`; None when somebody holds one of them, and then nothing is held.
-
-    Raises
-    ------
-    WriteError
-        A lock can't be made.
-    """
-    with ExitStack() as stack:
-        claims: list[Claim] = []
-        for name in sorted(links_of(snapshot)):
-            path = name.with_name(name.name + ".lock")
-            with writing(path, "making the lock"):
-                claim = Claim(path)
-                stack.push(_release_of(partial(_let_go, claim)))
-                claim.prepare()
-                if not claim.claim():
-                    stack.close()
-                    break
-            claims.append(claim)
-        else:
-            yield lambda: all(claim.is_ours() for claim in claims)
-            return
-        yield None
-
-
-def _let_go(claim: Claim) -> None:
-    try:
-        claim.let_go()
-    except OSError as error:
-        raise _left(str(claim.path), error) from error
-
-
-def _left(where: str, error: OSError) -> LockLeftError:
+def left_error(where: str, error: OSError) -> LockLeftError:
+    """Return what is to be said of a lock that could not be removed."""
     return LockLeftError(
         where,
         f"removing the lock failed: {meaning(error)[0]}",
