@@ -116,6 +116,8 @@ class CleanWork:
             watch = Watch()
             rows = [_looked_at(one, watch) for one in opened]
             return ChunkCleaned(tuple(rows), gather(seen))
+        for file in files:  # also of those that a run which was cut short has cleaned
+            _free_lock(Path(file.path))
         notes = _settled({path.stat().st_uid for path in _there(opened)})
         results = self._changed([one for one in opened if one.new is not None])
         rows = [_row(one, results.get(one.file.name)) for one in opened]
@@ -166,7 +168,6 @@ class CleanWork:
         for _ in range(_TRIES):
             if one.new is None or one.trouble is not None:
                 return one.trouble
-            _free_lock(Path(one.file.path))
             (result,) = change_together(
                 [_change(one)],
                 verb=VERB,
@@ -210,6 +211,8 @@ def _change(one: Open) -> Change:
 
 def _free_lock(path: Path) -> None:
     """Break a lock of ours whose process is proven gone: a clean that was cut short, say."""
+    if not os.path.lexists(f"{path}.lock"):
+        return
     try:
         state = inspect_lock(path)
         if state.breakable == "proven":
