@@ -28,7 +28,6 @@ from bmux_forensics.store.lock import LockLeftError
 from bmux_forensics.store.lock_bundle import LockBundle
 from bmux_forensics.store.reading import FileIdentity, read_regular
 from bmux_forensics.store.replace import Staged, stage
-from bmux_forensics.store.swapping import needing_rescue
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +112,11 @@ def _own_snapshot() -> os.stat_result | None:
 
 
 def _tidy(passing: list[_Passing]) -> None:
-    """Remove what killed runs left, once for each folder and not for each file.
-
-    A file that such a run held in its hand goes through the door alone.
-    """
-    by_folder: dict[Path, dict[str, _Passing]] = {}
-    for one in passing:
-        real = Path(os.path.realpath(one.change.path))
-        by_folder.setdefault(real.parent, {})[real.name] = one
-    for path, files in by_folder.items():
+    """Remove what killed runs left, once for each folder and not for each file."""
+    folders = {Path(os.path.realpath(one.change.path.parent)) for one in passing}
+    for path in folders:
         with suppress(OSError), Folder(path) as folder:
-            wrecks = needing_rescue(folder, files)
-            for name in wrecks:
-                files[name].going = False
-            if not wrecks:
-                sweep_once(folder)
+            sweep_once(folder)
 
 
 def _cross(passing: list[_Passing], uid: int, *, keep_backups: bool) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from bmux_forensics.actions.opening import SIZE_LIMIT
 from bmux_forensics.analysis.cleaning import Wish
 from bmux_forensics.archive.chunks import chunked, spread, workers_for
+from bmux_forensics.archive.cleaning_copies import (
+    Where,
+    copy_names,
+    is_only_here,
+    require_apart,
+)
 from bmux_forensics.archive.cleaning_rows import (
     ChunkCleaned,
     FileCleaned,
@@ -24,9 +28,11 @@ from bmux_forensics.archive.cleaning_rows import (
     merged,
     sessions_frame,
 )
-from bmux_forensics.archive.cleaning_work import Bound, CleanWork, lost
+from bmux_forensics.archive.cleaning_work import CleanWork, Due, due_of, lost
+from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.finding import STDIN, Found, find_files
 from bmux_forensics.archive.loading import Archive, Progress
+from bmux_forensics.archive.stores import Destination, Options, is_url
 from bmux_forensics.errors import SelectorError, UsageError
 from bmux_forensics.snapshot.identifiers import canonical_id
 
@@ -107,7 +113,8 @@ class _Told:
 class CleanPlan(_Told):
     """What cleaning an archive would do: resolved, and each file bound to its bytes."""
 
-    _files: tuple[Found, ...] = field(repr=False, kw_only=True)
+    _files: tuple[Due, ...] = field(repr=False, kw_only=True)
+    _copies: Destination | None = field(default=None, repr=False, kw_only=True)
     _size_limit: int | None = field(default=SIZE_LIMIT, repr=False, kw_only=True)
 
     def __repr__(self) -> str:
@@ -139,7 +146,10 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     all_sessions: bool = False,
     repair: bool = False,
     scrub: bool = False,
+    output: Where | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
+    storage_options: Options | None = None,
     size_limit: int | None = SIZE_LIMIT,
     on_progress: Progress | None = None,
 ) -> CleanPlan:
@@ -161,8 +171,16 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
         Also mend what is safe to mend, in every file.
     scrub : bool
         Also clean what bmux would leave dangling.
+    output : path-like, optional
+        A folder or a URL for cleaned copies: then no file is changed, every sound file has
+        a copy there, and those that need no cleaning have the same bytes. Files in stores
+        need it.
     jobs : int, optional
         Worker processes; 1 works in this process. By default one a processor where it pays.
+    executor : Executor, optional
+        Who does it instead: a Dask client, say. To write it needs an `output`.
+    storage_options : dict, optional
+        What fsspec is told about the stores of URLs, those of the output too.
     size_limit : int or None
         Refuse larger snapshots, decompressed; None lifts the limit.
     on_progress : callable, optional
@@ -171,7 +189,8 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     Raises
     ------
     UsageError
-        There are no paths, or not exactly one of sessions, orphans and all sessions.
+        There are no paths, or not exactly one of sessions, orphans and all sessions; or
+        the output is in what is read.
 
     Examples
     --------
@@ -180,10 +199,11 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     (1, [['ops', 1]])
     """
     wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
-    files = _files(sources)
+    copies = _destination(output, storage_options)
+    files = _due(sources, copies, storage_options)
     work = CleanWork(wish, look_only=True, size_limit=size_limit)
-    rows, meant, _ = _done(work, files, jobs, on_progress)
-    return CleanPlan(wish, rows, meant, _files=files, _size_limit=size_limit)
+    rows, meant, _ = _Run(jobs, executor, on_progress).done(work, files)
+    return CleanPlan(wish, rows, meant, _files=files, _copies=copies, _size_limit=size_limit)
 
 
 def apply_clean(
@@ -191,6 +211,7 @@ def apply_clean(
     *,
     backup: bool = True,
     jobs: int | None = None,
+    executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> CleanOutcome:
     """Carry out a cleaning that somebody has seen: each file only if it has the bytes seen.
@@ -201,22 +222,29 @@ def apply_clean(
         The plan; the sessions that it shows go, and no others.
     backup : bool
         Keep the old bytes of each file, so that `undo` can bring them back.
-    jobs, on_progress
+    jobs, executor, on_progress
         As in `preview_clean`.
 
     Returns
     -------
     CleanOutcome
         One row a file of the plan. A file that changed since is refused.
+
+    Raises
+    ------
+    UsageError
+        There are files in stores, or an executor, and the plan has no output.
     """
+    copies, size_limit = plan._copies, plan._size_limit  # noqa: SLF001 - the same module
+    _require_output(plan._files, copies, executor)  # noqa: SLF001 - the same module
+    wanted = (Status.WOULD_CLEAN,) if copies is None else (Status.WOULD_CLEAN, Status.UNCHANGED)
     due = [
-        _bound(file, row)
+        due_of(file, sha256=row.sha256_before or "", ids=row.session_ids, copy=file.copy)
         for file, row in zip(plan._files, plan.rows, strict=True)  # noqa: SLF001 - the same module
-        if row.status is Status.WOULD_CLEAN
+        if row.status in wanted
     ]
-    size_limit = plan._size_limit  # noqa: SLF001 - the same module
-    work = CleanWork(plan.wish, keep_backups=backup, size_limit=size_limit)
-    rows, _, notes = _done(work, due, jobs, on_progress)
+    work = CleanWork(plan.wish, keep_backups=backup, copies=copies, size_limit=size_limit)
+    rows, _, notes = _Run(jobs, executor, on_progress).done(work, due)
     done = {row.path: row for row in rows}
     told = tuple(done.get(row.path, row) for row in plan.rows)
     return CleanOutcome(plan.wish, told, plan.meant, notes)
@@ -230,8 +258,11 @@ def clean(  # noqa: PLR0913 - each is a word of the request
     each: bool = False,
     repair: bool = False,
     scrub: bool = False,
+    output: Where | None = None,
     backup: bool = True,
     jobs: int | None = None,
+    executor: Executor | None = None,
+    storage_options: Options | None = None,
     size_limit: int | None = SIZE_LIMIT,
     on_progress: Progress | None = None,
 ) -> CleanOutcome:
@@ -244,13 +275,15 @@ def clean(  # noqa: PLR0913 - each is a word of the request
 
     Parameters
     ----------
-    *sources, sessions, orphans, all_sessions, repair, scrub, jobs, size_limit, on_progress
+    *sources, sessions, orphans, all_sessions, repair, scrub, output
         As in `preview_clean`.
     each : bool
         Go ahead where a name or the start of an id means more than one distinct session
         over all files. Without it, names are looked up in all files before one is written.
     backup : bool
         Keep the old bytes of each file, so that `undo` can bring them back.
+    jobs, executor, storage_options, size_limit, on_progress
+        As in `preview_clean`.
 
     Returns
     -------
@@ -262,54 +295,87 @@ def clean(  # noqa: PLR0913 - each is a word of the request
     SelectorError
         A selector is ambiguous over all files; nothing was changed.
     UsageError
-        As `preview_clean`.
+        As `preview_clean` and `apply_clean`.
     """
     wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
-    files = _files(sources)
+    copies = _destination(output, storage_options)
+    files = _due(sources, copies, storage_options)
+    _require_output(files, copies, executor)
     if wish.may_be_ambiguous and not each:
         work = CleanWork(wish, look_only=True, size_limit=size_limit)
-        rows, meant, _ = _done(work, files, jobs, None)
+        rows, meant, _ = _Run(jobs, executor, None).done(work, files)
         CleanOutcome(wish, rows, meant).require_unambiguous()
-    work = CleanWork(wish, keep_backups=backup, size_limit=size_limit)
-    rows, meant, notes = _done(work, files, jobs, on_progress)
+    work = CleanWork(wish, keep_backups=backup, copies=copies, size_limit=size_limit)
+    rows, meant, notes = _Run(jobs, executor, on_progress).done(work, files)
     return CleanOutcome(wish, rows, meant, notes)
 
 
-def _files(sources: Sequence[Source]) -> tuple[Found, ...]:
+def _destination(output: Where | None, options: Options | None) -> Destination | None:
+    return None if output is None else Destination(output, options)
+
+
+def _due(
+    sources: Sequence[Source], copies: Destination | None, options: Options | None
+) -> tuple[Due, ...]:
+    """Return the files that are meant, each with the name of its copy where there is to be one."""
     if not sources:
         raise UsageError("clean", "no paths", expected="files, folders or globs")
+    files: Sequence[Found]
+    paths = [s for s in sources if not isinstance(s, Archive)]
     if len(sources) == 1 and isinstance(sources[0], Archive):
         files = sources[0].files
+        paths = [file.path if file.store is None else file.name for file in files]
     else:
-        files = tuple(find_files(s for s in sources if not isinstance(s, Archive)))
+        files = find_files(paths, options=options)
     if any(file.path == STDIN for file in files):
         raise UsageError("clean", "standard input", expected="files", advice="save it to a file")
-    return files
+    names = copy_names(files) if copies is not None else [""] * len(files)
+    if copies is not None:
+        require_apart(copies, paths, names)
+    return tuple(due_of(file, copy=name) for file, name in zip(files, names, strict=True))
 
 
-def _bound(file: Found, row: FileCleaned) -> Bound:
-    facts = {f.name: getattr(file, f.name) for f in dataclasses.fields(Found)}
-    return Bound(**facts, sha256=row.sha256_before or "", ids=row.session_ids)
+def _require_output(
+    files: Sequence[Found], copies: Destination | None, executor: Executor | None
+) -> None:
+    """Refuse to change in place what is not a file of this machine."""
+    if copies is not None:
+        return
+    found = "an executor" if executor is not None else ""
+    if any(file.store is not None or is_url(file.path) for file in files):
+        found = "files in a store"
+    if found:
+        raise UsageError("clean", f"{found}, and no output", advice="say where copies are to go")
 
 
-def _done(
-    work: CleanWork, files: Sequence[Found], jobs: int | None, on_progress: Progress | None
-) -> tuple[tuple[FileCleaned, ...], tuple[Meant, ...], tuple[str, ...]]:
-    """Do some work on all files, in order."""
-    if jobs is not None and jobs < 1:
-        raise UsageError("jobs", str(jobs), expected="at least 1")
-    rows: list[FileCleaned] = []
-    notes: list[str] = []
-    meant: list[Meant] = []
-    for part in _parts(work, files, jobs):
-        rows += part.files
-        notes += part.notes
-        meant = merged([*meant, *part.meant])
-        if on_progress is not None:
-            on_progress(len(rows), len(files))
-    return tuple(rows), tuple(meant), tuple(dict.fromkeys(notes))
+@dataclass(frozen=True)
+class _Run:
+    """Who does the work, and who is told."""
 
+    jobs: int | None
+    executor: Executor | None
+    on_progress: Progress | None
 
-def _parts(work: CleanWork, files: Sequence[Found], jobs: int | None) -> Iterator[ChunkCleaned]:
-    options: dict[str, Any] = {"jobs": workers_for(files, jobs), "lost": lost}
-    return spread(work, chunked(files), **options)
+    def done(
+        self, work: CleanWork, files: Sequence[Due]
+    ) -> tuple[tuple[FileCleaned, ...], tuple[Meant, ...], tuple[str, ...]]:
+        """Do some work on all files, in order."""
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError("jobs", str(self.jobs), expected="at least 1")
+        rows: list[FileCleaned] = []
+        notes: list[str] = []
+        meant: list[Meant] = []
+        for part in self._parts(work, files):
+            rows += part.files
+            notes += part.notes
+            meant = merged([*meant, *part.meant])
+            if self.on_progress is not None:
+                self.on_progress(len(rows), len(files))
+        return tuple(rows), tuple(meant), tuple(dict.fromkeys(notes))
+
+    def _parts(self, work: CleanWork, files: Sequence[Due]) -> Iterator[ChunkCleaned]:
+        here = any(file.is_only_here for file in files)
+        here = here or (work.copies is not None and is_only_here(work.copies))
+        jobs = 1 if here else workers_for(files, self.jobs)
+        executor = None if here else self.executor
+        return spread(work, chunked(files), jobs=jobs, lost=lost, executor=executor)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -20,9 +20,12 @@ from bmux_forensics.actions.serving import Watch
 from bmux_forensics.actions.unlocking import inspect_lock, unlock
 from bmux_forensics.analysis.cleaning import Cleaning, Sighting, Wish, plan_cleaning
 from bmux_forensics.archive.chunks import Chunk
+from bmux_forensics.archive.cleaning_copies import put_copy
 from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Status, gather
 from bmux_forensics.archive.finding import Found
 from bmux_forensics.archive.reading import no_collection
+from bmux_forensics.archive.remote import Fetched, fetched
+from bmux_forensics.archive.stores import Destination
 from bmux_forensics.errors import (
     BusyError,
     EvidenceError,
@@ -50,28 +53,43 @@ _TRIES: Final = 3  # of a file that others change meanwhile
 
 
 @dataclass(frozen=True, slots=True)
-class Bound(Found):
-    """A file whose cleaning somebody has seen: these bytes, and these sessions go.
+class Due(Found):
+    """A file that is to be cleaned.
 
     Parameters
     ----------
     sha256 : str
-        Of the file as it was.
+        Of the file as somebody has seen it; empty where nobody has.
     ids : tuple of str
-        The sessions.
+        The sessions that go, as they were seen.
+    copy : str
+        The name of its cleaned copy.
     """
 
     sha256: str = ""
     ids: tuple[str, ...] = ()
+    copy: str = ""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether only the bytes that were seen may be cleaned."""
+        return bool(self.sha256)
+
+
+def due_of(file: Found, *, sha256: str = "", ids: tuple[str, ...] = (), copy: str = "") -> Due:
+    """Return a file as one that is to be cleaned."""
+    facts = {f.name: getattr(file, f.name) for f in fields(Found)}
+    return Due(**facts, sha256=sha256, ids=ids, copy=copy)
 
 
 @dataclass(slots=True)
 class Open:
     """A file of the chunk: as it was read, and what is to become of it."""
 
-    file: Found
+    file: Due
     raw: bytes = b""
     sha256: str | None = None
+    mtime_ns: int | None = None
     cleaning: Cleaning | None = None
     new: bytes | None = None
     problem: ForensicsError | None = None
@@ -95,6 +113,8 @@ class CleanWork:
         Write nothing.
     keep_backups : bool
         Keep the old bytes of what is changed.
+    copies : Destination, optional
+        Write cleaned copies there, of all files, and change none.
     size_limit : int or None
         Refuse larger snapshots, decompressed.
     """
@@ -102,6 +122,7 @@ class CleanWork:
     wish: Wish
     look_only: bool = False
     keep_backups: bool = True
+    copies: Destination | None = None
     size_limit: int | None = None
 
     def __call__(self, files: Chunk) -> ChunkCleaned:
@@ -111,10 +132,10 @@ class CleanWork:
 
     def _done(self, files: Chunk) -> ChunkCleaned:
         seen: list[Sighting] = []
-        opened = list(self._opened(files, seen))
-        if self.look_only:
+        opened = list(self._opened([f if isinstance(f, Due) else due_of(f) for f in files], seen))
+        if self.look_only or self.copies is not None:
             watch = Watch()
-            rows = [_looked_at(one, watch) for one in opened]
+            rows = [self._copied(o) if self.copies else _looked_at(o, watch) for o in opened]
             return ChunkCleaned(tuple(rows), gather(seen))
         for file in files:  # also of those that a run which was cut short has cleaned
             _free_lock(Path(file.path))
@@ -124,7 +145,7 @@ class CleanWork:
         told = (n for r in results.values() if isinstance(r, Passage) for n in r.notes)
         return ChunkCleaned(tuple(rows), gather(seen), (*notes, *told))
 
-    def _opened(self, files: Sequence[Found], seen: list[Sighting]) -> Iterator[Open]:
+    def _opened(self, files: Sequence[Due], seen: list[Sighting]) -> Iterator[Open]:
         """Read and plan; where memory does not hold them together, one after another."""
         try:
             yield from self.planned(files, seen)
@@ -136,11 +157,12 @@ class CleanWork:
                     error = FileUnreadableError(file.name, "more than memory holds")
                     yield Open(file, problem=error, unreadable=True)
 
-    def planned(self, files: Sequence[Found], seen: list[Sighting]) -> list[Open]:
+    def planned(self, files: Sequence[Due], seen: list[Sighting]) -> list[Open]:
         """Read some files and say what is to become of each."""
-        opened = [_read(file, self.size_limit) for file in files]
+        remote = fetched([f for f in files if f.store is not None and not f.problem], None)
+        opened = [_read(file, remote.pop(file.name, None), self.size_limit) for file in files]
         sound = [one for one in opened if one.cleaning is not None]
-        bound = {o.file.name: o.file.ids for o in sound if isinstance(o.file, Bound)}
+        bound = {one.file.name: one.file.ids for one in sound if one.file.is_bound}
         snapshots = [one.cleaning.snapshot for one in sound if one.cleaning is not None]
         cleanings, sightings = plan_cleaning(snapshots, self.wish, bound or None)
         seen += sightings
@@ -174,33 +196,55 @@ class CleanWork:
                 lock_timeout=LOCK_TIMEOUT,
                 keep_backups=self.keep_backups,
             )
-            if type(result) is not SnapshotChangedError or isinstance(one.file, Bound):
+            if type(result) is not SnapshotChangedError or one.file.is_bound:
                 return result
             (again,) = self.planned([one.file], [])
-            for name in ("raw", "sha256", "cleaning", "new", "problem", "unreadable"):
+            for name in ("raw", "sha256", "mtime_ns", "cleaning", "new", "problem", "unreadable"):
                 setattr(one, name, getattr(again, name))
         return result
 
+    def _copied(self, one: Open) -> FileCleaned:
+        """Write the cleaned copy of a file, which may be one that needs no cleaning."""
+        row = _row(one, None)
+        if self.copies is None or row.status not in (Status.WOULD_CLEAN, Status.UNCHANGED):
+            return row
+        data = one.raw if one.new is None else one.new
+        try:
+            place = put_copy(self.copies, one.file.copy, data, one.mtime_ns)
+        except ForensicsError as error:
+            return replace(row, status=_status(error), reason=str(error))
+        cleaned = Status.UNCHANGED if one.new is None else Status.CLEANED
+        return replace(row, status=cleaned, output=path_text(place))
 
-def _read(file: Found, limit: int | None) -> Open:
+
+def _read(file: Due, data: Fetched | None, limit: int | None) -> Open:
     if file.problem:
         missing = FileMissingError(file.name, file.problem)
         return Open(file, problem=missing, unreadable=True)
     try:
-        raw, _ = read_regular(file.path, limit=limit)
+        raw, mtime_ns = _bytes(file, data, limit)
         digest = Digest(raw)
-        data = decompressed(raw, file.name, limit)
+        unpacked = decompressed(raw, file.name, limit)
     except ForensicsError as error:
         return Open(file, problem=error, unreadable=True)
-    one = Open(file, raw, digest.hexdigest())
-    if isinstance(file, Bound) and one.sha256 != file.sha256:
+    one = Open(file, raw, digest.hexdigest(), mtime_ns)
+    if file.is_bound and one.sha256 != file.sha256:
         one.problem = SnapshotChangedError(
             file.name, "it is not the file that was looked at", advice="look at a new plan"
         )
         return one
-    snapshot = read_snapshot(data, file.name, saved_at=file.captured_at)
+    snapshot = read_snapshot(unpacked, file.name, saved_at=file.captured_at)
     one.cleaning = Cleaning(snapshot)
     return one
+
+
+def _bytes(file: Due, data: Fetched | None, limit: int | None) -> tuple[bytes, int | None]:
+    if isinstance(data, ForensicsError):
+        raise data
+    if data is not None:
+        return data, None
+    raw, identity = read_regular(file.path, limit=limit)
+    return raw, identity.mtime_ns
 
 
 def _change(one: Open) -> Change:

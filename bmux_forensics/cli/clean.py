@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 import bmux_forensics as bf
-from bmux_forensics.cli.archives import progress
+from bmux_forensics.cli.archives import executor_of, progress
 from bmux_forensics.cli.asking import confirm
 from bmux_forensics.cli.clean_report import document, put_meant, show, verdict
 from bmux_forensics.cli.endings import REFUSALS
@@ -94,6 +94,16 @@ class _Request:
     metavar="N",
     help="Worker processes; by default one a processor where it pays.",
 )
+@click.option(
+    "--output",
+    metavar="DIR|URL",
+    help="Write cleaned copies of all files there, and change none; always for URLs.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Let the Dask cluster of this scheduler do it; with --output.",
+)
 @click.option("--no-backup", is_flag=True, help="Keep no old bytes: nothing can be undone.")
 @DRY_RUN
 @YES
@@ -110,6 +120,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     repair: bool,
     scrub: bool,
     jobs: int | None,
+    output: str | None,
+    scheduler: str | None,
     no_backup: bool,
     dry_run: bool,
     yes: bool,
@@ -134,11 +146,13 @@ def command(  # noqa: PLR0913 - one parameter an option
         "all_sessions": all_sessions,
         "repair": repair,
         "scrub": scrub,
+        "output": output,
+        "size_limit": size_limit or None,
     }
-    way = {"jobs": jobs, "on_progress": progress(quiet=quiet)}
+    way = {"jobs": jobs, "executor": executor_of(scheduler), "on_progress": progress(quiet=quiet)}
     request = _Request(
         paths,
-        wish | {"size_limit": size_limit or None},
+        wish,
         each,
         way,
         not no_backup,
@@ -179,7 +193,8 @@ def _carry_out(request: _Request) -> bf.CleanPlan | bf.CleanOutcome:
             **request.way,
         )
     plan = bf.preview_clean(*request.paths, **request.wish, **request.way)
-    if request.dry_run or not plan.counts["would-clean"]:
+    due = plan.counts["would-clean"] or request.wish["output"]
+    if request.dry_run or not due:
         return plan
     _ask(plan)
     return bf.apply_clean(plan, backup=request.backup, **request.way)

@@ -206,5 +206,10 @@ def _remove(folder: Folder, known: Leftover, owners: set[int]) -> bool:
 
 def _is_only_name(known: Leftover, status: os.stat_result) -> bool:
     """Tell whether this may be the only name of a file that somebody else made."""
-    made_here = known.role == "swap" and status.st_ino & _LARGEST == known.moment
-    return known.role in ("aside", "swap") and status.st_nlink < 2 and not made_here  # noqa: PLR2004 - two names
+    held = known.role in ("aside", "swap")
+    return held and status.st_nlink < 2 and not is_made_here(known, status)  # noqa: PLR2004 - two names
+
+
+def is_made_here(known: Leftover, status: os.stat_result) -> bool:
+    """Tell whether what a run held is the new file that it was about to put in place."""
+    return known.role == "swap" and status.st_ino & _LARGEST == known.moment

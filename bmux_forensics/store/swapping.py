@@ -17,7 +17,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from pathlib import Path
 from bmux_forensics.store.aside import free_name
 from bmux_forensics.store.backup import backups
 from bmux_forensics.store.folder import READ, Folder
-from bmux_forensics.store.leftovers import Leftover, parse, siblings, target_mark
+from bmux_forensics.store.leftovers import is_made_here, parse, target_mark
 from bmux_forensics.store.placing import place
 from bmux_forensics.store.process import is_gone
 
@@ -120,21 +120,13 @@ def rescue(folder: Folder, name: str) -> list[str]:
     mark, found = target_mark(name), []
     with suppress(OSError):
         for known in filter(None, map(parse, folder.names())):
-            if known.target == mark and _is_left(known):
+            if known.role not in _HELD or known.target != mark or not is_gone(known.owner):
+                continue
+            if is_made_here(known, folder.status(known.name)):
+                folder.discard(known.name)  # killed before it was in place: that never happened
+            else:
                 found += _rescued(folder, known.name, name)
     return found
-
-
-def needing_rescue(folder: Folder, names: Iterable[str]) -> set[str]:
-    """Return those files of a folder for which `rescue` may find something."""
-    marks: set[str] = set()
-    with suppress(OSError):
-        marks = {known.target for known in siblings(folder) if _is_left(known)}
-    return {name for name in names if target_mark(name) in marks} if marks else set()
-
-
-def _is_left(known: Leftover) -> bool:
-    return known.role in _HELD and is_gone(known.owner)
 
 
 def _rescued(folder: Folder, held: str, name: str) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +26,7 @@ import pytest
 import bmux_forensics as bf
 from bmux_forensics.archive.stores import Destination
 from bmux_forensics.errors import UsageError
+from tests.actions.scenes import eventually
 from tests.cli.conftest import Run
 
 from . import falling
@@ -206,3 +210,39 @@ def test_writing_into_a_store(endpoint: str) -> None:
     target.put("day=1/part-0.bin", b"two")
     assert target.get("day=1/part-0.bin") == b"two"
     assert "test" not in repr(target)
+
+
+def test_a_cluster_writes_the_cleaned_copies_of_a_local_pool(
+    client: Any, many: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One of its two workers is killed when the first copy is there."""
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    pids = list(client.run(os.getpid).values())
+    watching = threading.Thread(target=_kill_at_first, args=(there, pids[0]))
+    watching.start()
+    done = bf.clean(many, all_sessions=True, output=there, executor=client)
+    watching.join()
+    own = bf.clean(many, all_sessions=True, output=here, jobs=2)
+    assert done.counts == own.counts
+    assert done.counts["cleaned"] == 20
+    # The killed worker may leave a hidden file that it was writing; a name of ours it never has.
+    copies = {p.name: p.read_bytes() for p in there.iterdir() if not p.name.startswith(".")}
+    assert copies == {p.name: p.read_bytes() for p in here.iterdir()}
+
+
+def _kill_at_first(folder: Path, pid: int) -> None:
+    eventually(lambda: any(folder.iterdir()))
+    os.kill(pid, signal.SIGKILL)  # a worker that this test's cluster started
+
+
+def test_an_archive_in_s3_is_cleaned_into_s3(endpoint: str, client: Any) -> None:
+    options = {**KEYS, "endpoint_url": endpoint}
+    wish: dict[str, Any] = {"sessions": ["ops"], "each": True, "storage_options": options}
+    done = bf.clean("s3://archive", output="s3://cleaned/days", executor=client, **wish)
+    assert done.counts["cleaned"] == 3
+    store = fsspec.filesystem("s3", **KEYS, endpoint_url=endpoint)
+    found = {path: store.cat(path) for path in store.find("cleaned")}
+    assert len(found) == len(done.files)
+    again = bf.clean("s3://archive", output="s3://cleaned/days", jobs=2, **wish)
+    assert again.files.equals(done.files)
+    assert {path: store.cat(path) for path in store.find("cleaned")} == found
