@@ -139,6 +139,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     if (bool(sessions) + (orphans is not None) + all_sessions) != 1:
         raise click.UsageError("Give one of --session, --orphans and --all.")
+    if scheduler and not output and not dry_run:
+        raise click.UsageError("--scheduler needs --output: a cluster changes no file in place.")
     kinds = tuple(orphans.split(",")) if orphans is not None else ()
     wish = {
         "sessions": sessions,
