@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak lint types layers tests notebooks check-notebooks refresh-notebooks pictures bench lock clean
+.PHONY: help demo test soak mutants lint types layers tests notebooks check-notebooks refresh-notebooks pictures bench lock clean
 
 help:           ## show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -32,6 +32,11 @@ test: lint types layers tests check-notebooks  ## everything that must hold
 soak: $(VENV)/.dev  ## break everything around it, at every step and at length; prints what was lost
 	$(BIN)/pytest --soak --figures soak-output/figures.json $(wildcard tests/faults tests/fuzz tests/hostile tests/load)
 	$(BIN)/python -m tests.faults.promises soak-output/figures.json
+
+mutants: $(VENV)/.dev  ## change the code in small ways: which changes does no test notice? (Linux, root)
+	rm -rf mutants
+	unshare --pid --fork --mount-proc $(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lint: $(VENV)/.dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .
@@ -66,4 +71,4 @@ lock: $(VENV)/.dev  ## pin what we depend on anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
 clean:          ## remove what was made here
-	rm -rf $(VENV) demo-output soak-output .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo-output soak-output mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
