@@ -54,7 +54,7 @@ def test_it_shows_itself_in_a_notebook() -> None:
     bundle, facts = picture()._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]) == picture().png()
     width, height = picture().get_size_inches()
-    assert facts["image/png"] == {"width": round(width * 72), "height": round(height * 72)}
+    assert facts["image/png"] == {"width": round(width * 96), "height": round(height * 96)}
     assert ET.fromstring(picture().svg()).tag.endswith("svg")  # noqa: S314 - our own text
     assert bundle["text/plain"] == "<Picture: 5 sessions: 2 without a context, 3 sound>"
     assert picture().png(dpi=36).startswith(b"\x89PNG")

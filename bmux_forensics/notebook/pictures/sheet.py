@@ -23,6 +23,9 @@ from bmux_forensics.notebook.pictures.theme import Theme, theme_of
 POINTS: Final = 72
 """In an inch."""
 
+_PIXELS: Final = 96
+"""In an inch, as a browser counts: a PNG is shown as large as the SVG would be."""
+
 SMALL: Final = 7.5
 PLAIN: Final = 9.0
 HEAD: Final = 12.0
@@ -86,7 +89,7 @@ class Picture(Figure):
         As PNG, and at the size that it was drawn for: JupyterLab shows an SVG that is
         stored in a notebook only to who ran it, and everybody else a line of text.
         """
-        width, height = (round(inches * POINTS) for inches in self.get_size_inches())
+        width, height = (round(inches * _PIXELS) for inches in self.get_size_inches())
         data = base64.b64encode(self.png()).decode()
         bundle = {"image/png": data, "text/plain": f"<Picture: {self.alt}>"}
         return bundle, {"image/png": {"width": width, "height": height}}
