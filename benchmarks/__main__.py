@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("kill", "clean", "audit", "processes", "pictures", "panels")
+BENCHMARKS = ("kill", "clean", "audit", "processes", "pictures", "panels", "archive")
 
 
 def main(names: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,25 @@ class Columns:
     names: tuple[str, ...]
     arrow: Mapping[str, pa.Table]
     frames: Mapping[str, pd.DataFrame]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as Arrow's own stream: half the price of the columns one by one."""
+        streams = {name: _streamed(table) for name, table in self.arrow.items()}
+        return _arrived, (self.names, streams, dict(self.frames))
+
+
+def _streamed(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _arrived(
+    names: tuple[str, ...], streams: Mapping[str, bytes], frames: Mapping[str, pd.DataFrame]
+) -> Columns:
+    tables = {name: pa.ipc.open_stream(data).read_all() for name, data in streams.items()}
+    return Columns(names, tables, frames)
 
 
 @dataclass(frozen=True, slots=True)

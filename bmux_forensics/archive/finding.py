@@ -135,7 +135,7 @@ def _meant_by(path: str, options: Options | None) -> Iterator[Found]:
 
 def _below(path: str) -> Iterator[Found]:
     """Return a file itself, or the files below a folder, by path."""
-    if not Path(path).is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - asked of every file
         yield Found(path, path)
         return
     unread: list[Found] = []
@@ -148,7 +148,7 @@ def _below(path: str) -> Iterator[Found]:
     for folder, inner, names in os.walk(path, onerror=remember):
         inner[:] = [name for name in inner if not name.startswith(".")]
         files += [Path(folder, name) for name in names if _is_taken(name)]
-    yield from sorted([*(Found(str(f), str(f)) for f in files), *unread], key=lambda f: f.path)
+    yield from sorted([*(Found(f, f) for f in map(str, files)), *unread], key=lambda f: f.path)
 
 
 def _is_taken(name: str) -> bool:
@@ -178,7 +178,7 @@ def _looked_at(file: Found) -> Found:
 
 def _absolute(path: str) -> str:
     """Put the folder in front, and no more: `..` after a symbolic link is not what it seems."""
-    return os.path.join(Path.cwd(), path)  # noqa: PTH118 - as said
+    return path if os.path.isabs(path) else os.path.join(Path.cwd(), path)  # noqa: PTH117, PTH118 - as said, and a thousand times over
 
 
 def _status(path: str) -> os.stat_result | None:

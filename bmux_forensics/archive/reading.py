@@ -18,6 +18,7 @@ from bmux_forensics.archive.finding import Found
 from bmux_forensics.archive.remote import Fetched, fetched
 from bmux_forensics.errors import ForensicsError, printable
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
+from bmux_forensics.snapshot.sieve import settle
 from bmux_forensics.tables.build import Tables
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class ChunkWork(Generic[T]):
     def __call__(self, files: tuple[Found, ...]) -> ChunkDone[T]:
         """Do it."""
         with no_collection():
-            done = list(opened(files, self.size_limit))
+            done = opened(files, self.size_limit)
             snapshots = [snapshot for snapshot, _ in done if snapshot is not None]
             value = self.ask(Tables(snapshots, show_env=self.show_env)) if self.ask else None
             return ChunkDone(tuple(status for _, status in done), value)
@@ -105,25 +106,31 @@ def lost(files: tuple[Found, ...]) -> ChunkDone[Any]:
 
 def opened(
     files: tuple[Found, ...], size_limit: int | None
-) -> Iterator[tuple[Snapshot | None, FileStatus]]:
-    """Open files wherever they are, one after another; what can't be read is no snapshot."""
+) -> list[tuple[Snapshot | None, FileStatus]]:
+    """Open files wherever they are; what can't be read is no snapshot."""
     remote = fetched([f for f in files if f.store is not None and not f.problem], size_limit)
-    for file in files:
-        yield _opened(file, remote.pop(file.name, None), size_limit)
+    done = [_opened(file, remote.pop(file.name, None), size_limit) for file in files]
+    settle(reading for found in done if isinstance(found, Snapshot) for reading in found.readings)
+    pairs = zip(files, done, strict=True)
+    return [
+        _judged(found, file) if isinstance(found, Snapshot) else (None, found)
+        for file, found in pairs
+    ]
 
 
-def _opened(
-    file: Found, data: Fetched | None, size_limit: int | None
-) -> tuple[Snapshot | None, FileStatus]:
+def _opened(file: Found, data: Fetched | None, size_limit: int | None) -> Snapshot | FileStatus:
     if file.problem:
-        return None, FileStatus(file, Status.UNREADABLE, file.problem)
+        return FileStatus(file, Status.UNREADABLE, file.problem)
     try:
         raw = _bytes(file, data, size_limit)
+        return read_snapshot(raw, file.name, saved_at=file.captured_at)
     except ForensicsError as error:
-        return None, FileStatus(file, Status.UNREADABLE, _reason(error, file))
+        return FileStatus(file, Status.UNREADABLE, _reason(error, file))
     except MemoryError:
-        return None, FileStatus(file, Status.UNREADABLE, "more than memory holds")
-    snapshot = read_snapshot(raw, file.name, saved_at=file.captured_at)
+        return FileStatus(file, Status.UNREADABLE, "more than memory holds")
+
+
+def _judged(snapshot: Snapshot, file: Found) -> tuple[Snapshot, FileStatus]:
     problems = snapshot.problems
     status = Status.DAMAGED if problems else Status.LOADED
     reason = _reason(problems[0], file) if problems else None

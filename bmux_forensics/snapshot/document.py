@@ -87,7 +87,7 @@ class Snapshot:
         """Return the position of the first section with an id; raises `KeyError` without one."""
         return self._first[section_id].position
 
-    @property
+    @cached_property
     def problems(self) -> tuple[EvidenceError, ...]:
         """Everything about the envelope and its sections that bmux would not take, in order."""
         found = [self.envelope_problem, self.checksum_problem]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +17,9 @@ SPELLINGS: Final = (
 _SPELLING: Final = re.compile(SPELLINGS)
 _ID_BYTES: Final = 16
 _BYTE_MAX: Final = 255
+_TEXT_LENGTH: Final = 36
+_HYPHENS: Final = (8, 13, 18, 23)
+_LOWER_HEX: Final = b"0123456789abcdef"
 
 
 @lru_cache(maxsize=65536)
@@ -59,3 +63,27 @@ def canonical_owner(value: object) -> str | None:
             return canonical_id(bytes(value).hex())
         return None
     return canonical_id(value)
+
+
+def are_canonical(texts: Sequence[str]) -> bool:
+    """Tell whether all of some texts are ids spelled as `canonical_id` spells them.
+
+    Examples
+    --------
+    >>> one = "122c0589-ee16-4dc4-a8d7-c2184d6369ee"
+    >>> are_canonical([one, one]), are_canonical([one, one.upper()]), are_canonical(["", one * 2])
+    (True, False, False)
+    """
+    return {_TEXT_LENGTH}.issuperset(map(len, texts)) and are_canonical_bytes(
+        "".join(texts).encode("utf-8", "replace"), len(texts)
+    )
+
+
+def are_canonical_bytes(data: bytes, count: int) -> bool:
+    """Tell the same of so many texts one after another, each of the length of an id."""
+    hyphens = b"-" * count
+    return (
+        len(data) == count * _TEXT_LENGTH
+        and all(data[place::_TEXT_LENGTH] == hyphens for place in _HYPHENS)
+        and len(data.translate(None, _LOWER_HEX)) == count * len(_HYPHENS)
+    )

@@ -10,6 +10,7 @@ import orjson
 from pydantic_core import ValidationError
 
 from bmux_forensics.errors import NotASnapshotError, NotRewritableError, UnknownVersionError
+from bmux_forensics.snapshot.canonical import read_canonical
 from bmux_forensics.snapshot.envelope import RESTORE_HINT, SALVAGE_HINT, VERSION, Envelope, Section
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
@@ -51,6 +52,11 @@ def parse_envelope(raw: bytes, where: str) -> Envelope:
     >>> parse_envelope(raw, "snap.json").sections[0].payload
     b'hi'
     """
+    canonical = read_canonical(raw)
+    return canonical if canonical is not None else _parsed(raw, where)
+
+
+def _parsed(raw: bytes, where: str) -> Envelope:
     tree = _parse_object(raw, where)
     _check_version(tree, where)
     entries = tree.get("sections")

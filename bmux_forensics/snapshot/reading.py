@@ -55,6 +55,18 @@ class Reading:
         """The facts known of the section's id; None for an id that bmux does not know."""
         return BY_ID.get(self.section.id)
 
+    @property
+    def model_name(self) -> str | None:
+        """The model of the payload; None for an id or a version that is not known."""
+        spec = self.spec
+        return spec.models.get(self.section.version) if spec else None
+
+    def trust(self, tree: Any) -> None:
+        """Take it from the caller that the payload has this tree, and that it is sound."""
+        self.__dict__.update(
+            _parsed=(tree, None), key_problem=None, shape_problem=None, problem=None, has_rows=True
+        )
+
     @cached_property
     def _parsed(self) -> tuple[Any, EvidenceError | None]:
         nested = depth(self.section.payload)
@@ -92,7 +104,7 @@ class Reading:
             return None
         return self.key_problem or self._other_shape()
 
-    @property
+    @cached_property
     def problem(self) -> EvidenceError | None:
         """The first of: unknown version, no JSON, another shape; None for a sound section."""
         if self.spec is None:
@@ -112,7 +124,7 @@ class Reading:
             raise problem
         return tree
 
-    @property
+    @cached_property
     def has_rows(self) -> bool:
         """Whether tables are built from the section.
 
@@ -185,13 +197,18 @@ class Reading:
         adapter: TypeAdapter[Any] = TypeAdapter(getattr(models, name))
         return adapter.validate_python(self.tree)
 
+    @property
+    def _is_as_encoded(self) -> bool:
+        """Whether the payload is what its tree is written as: so nothing in it got lost."""
+        return orjson.dumps(self.tree) == self.section.payload
+
     @cached_property
     def key_problem(self) -> EvidenceError | None:
         """The key that a record of the (valid JSON) payload has twice, or None."""
         spec = self.spec
         if spec is None or self.section.version < spec.records_since:
             return None
-        if not spec.records or not has_repeated_keys(self.section.payload):
+        if not spec.records or self._is_as_encoded or not has_repeated_keys(self.section.payload):
             return None
         for place, key in repeated_keys(self.section.payload):
             if any(_matches(place, record) for record in spec.records):

@@ -60,6 +60,12 @@ def payload_validator(section: str, version: int) -> pydantic_core.SchemaValidat
     return validator(BY_NAME[section].models[version])
 
 
+def shape(model: str) -> dict[str, Any]:
+    """Return the shape of a model as data: pydantic's schema of its members."""
+    found: dict[str, Any] = _stored()["models"][model]
+    return found
+
+
 @cache
 def _compiled(model: str) -> pydantic_core.SchemaValidator | None:
     shapes = _stored()

@@ -11,7 +11,7 @@ from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.tables.catalog import BY_NAME, TABLES
 from bmux_forensics.tables.lookup import Lookup
 from bmux_forensics.tables.provenance import sections_table, snapshots_table
-from bmux_forensics.tables.rowset import Parents, RowSet
+from bmux_forensics.tables.rowset import Parents, RowSet, Sections
 from bmux_forensics.tables.walk import place_columns
 
 _PROVENANCE = {"snapshots": snapshots_table, "sections": sections_table}
@@ -50,6 +50,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._built: dict[str, pd.DataFrame] = {}
         self._lookups: dict[str, Lookup] = {}
         self._row_sets: dict[str, RowSet] = {}
+        self._sections = Sections(self.snapshots)
         self._names = pd.Index([s.name for s in self.snapshots], dtype="str")
         if not self._names.is_unique:
             twice = str(self._names[self._names.duplicated()][0])
@@ -113,7 +114,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         parents : collection of (int, place)
             Snapshot code and the value of the table's first place.
         """
-        rows = RowSet(BY_NAME[name], self.snapshots, show_env=self.show_env, only=parents)
+        rows = RowSet(BY_NAME[name], self._sections, show_env=self.show_env, only=parents)
         return rows.frame(self._dtype)
 
     def _build(self, name: str) -> pd.DataFrame:
@@ -123,7 +124,7 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def _rows(self, name: str) -> RowSet:
         if name not in self._row_sets:
-            self._row_sets[name] = RowSet(BY_NAME[name], self.snapshots, show_env=self.show_env)
+            self._row_sets[name] = RowSet(BY_NAME[name], self._sections, show_env=self.show_env)
         return self._row_sets[name]
 
 

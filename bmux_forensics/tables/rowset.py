@@ -16,9 +16,10 @@ import pandas as pd
 import pyarrow as pa
 
 from bmux_forensics.snapshot.document import Snapshot
+from bmux_forensics.snapshot.reading import Reading
 from bmux_forensics.tables.cells import arrow_values, from_arrow, read
 from bmux_forensics.tables.schema import MASK, Kind, Table
-from bmux_forensics.tables.walk import Rows, steps, walk
+from bmux_forensics.tables.walk import Known, Rows, steps, walk
 
 Parents = Collection[tuple[int, int | str]]
 """Places that rows must stand under: a snapshot's code and the table's first place."""
@@ -33,6 +34,54 @@ class _Part:
     sections: npt.NDArray[np.int64]
 
 
+Group = tuple[str, list[tuple[int, Reading]], Known]
+"""A pointer template, the sections that it holds in, and what was walked in them."""
+
+
+class Sections:
+    """The sections of a batch that rows are built from, and what was walked in them.
+
+    Tables share sections, and their rows stand below one another: each way down is gone
+    once.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+        The batch.
+    """
+
+    def __init__(self, snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = snapshots
+        self._present: dict[str, list[tuple[int, Reading]]] = {}
+        self._groups: dict[
+            tuple[str | int, ...], list[tuple[int, list[tuple[int, Reading]], Known]]
+        ] = {}
+
+    def present(self, name: str) -> list[tuple[int, Reading]]:
+        """Return the sections of a short name that have rows, with their snapshots' codes."""
+        if name not in self._present:
+            readings = ((code, s.reading(name)) for code, s in enumerate(self._snapshots))
+            self._present[name] = [(code, r) for code, r in readings if r and r.has_rows]
+        return self._present[name]
+
+    def by_template(self, table: Table) -> list[Group]:
+        """Group a table's sections by the pointer template that holds in their version."""
+        # Tables of a section that tell its versions apart alike have the same groups.
+        key = (table.section, *(since for since, _ in table.pointers))
+        if key not in self._groups:
+            self._groups[key] = self._grouped(table)
+        return [(table.pointer(since), *rest) for since, *rest in self._groups[key]]
+
+    def _grouped(self, table: Table) -> list[tuple[int, list[tuple[int, Reading]], Known]]:
+        groups: dict[int, list[tuple[int, Reading]]] = {}
+        for code, reading in self.present(table.section):
+            version = reading.section.version
+            since = [since for since, _ in table.pointers if since <= version]
+            if since:
+                groups.setdefault(since[-1], []).append((code, reading))
+        return [(since, group, {}) for since, group in groups.items()]
+
+
 class RowSet:
     """The rows of one table, in the order of the snapshots and of each file.
 
@@ -40,8 +89,8 @@ class RowSet:
     ----------
     table : Table
         The table.
-    snapshots : sequence of Snapshot
-        The batch; a row's snapshot code is an index into it.
+    sections : Sections
+        The sections of the batch; a row's snapshot code is an index into it.
     show_env : bool
         Show the values of environment variables instead of a mask.
     only : collection of (int, place), optional
@@ -51,7 +100,7 @@ class RowSet:
     def __init__(
         self,
         table: Table,
-        snapshots: Sequence[Snapshot],
+        sections: Sections,
         *,
         show_env: bool = False,
         only: Parents | None = None,
@@ -59,8 +108,8 @@ class RowSet:
         self.table = table
         self._show_env = show_env
         self._parts = [
-            _walked(template, codes, snapshots, table.section, only)
-            for template, codes in _by_template(table, snapshots)
+            _walked(template, group, known, only)
+            for template, group, known in sections.by_template(table)
         ]
         codes = _joined([part.codes for part in self._parts])
         self._order = np.argsort(codes, kind="stable") if len(self._parts) > 1 else None
@@ -123,32 +172,14 @@ def _joined(arrays: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     return np.concatenate(arrays) if arrays else np.empty(0, np.int64)
 
 
-def _by_template(table: Table, snapshots: Sequence[Snapshot]) -> list[tuple[str, list[int]]]:
-    """Group the snapshots by the pointer template that holds in their section's version."""
-    groups: dict[str, list[int]] = {}
-    for code, snapshot in enumerate(snapshots):
-        reading = snapshot.reading(table.section)
-        if reading is not None and reading.has_rows:
-            version = reading.section.version
-            templates = [template for since, template in table.pointers if since <= version]
-            if templates:
-                groups.setdefault(templates[-1], []).append(code)
-    return list(groups.items())
-
-
 def _walked(
-    template: str,
-    codes: list[int],
-    snapshots: Sequence[Snapshot],
-    section: str,
-    only: Parents | None,
+    template: str, group: list[tuple[int, Reading]], known: Known, only: Parents | None
 ) -> _Part:
-    readings = [snapshots[code].reading(section) for code in codes]
-    present = [reading for reading in readings if reading is not None]
+    codes = [code for code, _ in group]
     if only is not None:
         number = {code: i for i, code in enumerate(codes)}
         only = {(number[code], place) for code, place in only if code in number}
-    rows = walk([reading.tree for reading in present], template, only=only)
+    rows = walk([reading.tree for _, reading in group], template, only=only, known=known)
     tree = np.array(rows.tree, dtype=np.int64)
-    positions = np.array([reading.position for reading in present], dtype=np.int64)
+    positions = np.array([reading.position for _, reading in group], dtype=np.int64)
     return _Part(rows, np.array(codes, dtype=np.int64)[tree], positions[tree])

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any, Final
 
 _STEP: Final = re.compile(r"/?\{(\w+):(list|map|tree)\}|/([^/{]+)")
@@ -68,7 +70,21 @@ def pointer_at(template: str, places: Mapping[str, object]) -> str:
     return "".join(parts)
 
 
-@dataclass
+def members(nodes: list[Any], name: str, default: Any = None) -> list[Any]:
+    """Return the member of that name of each element; `default` where it has none.
+
+    Examples
+    --------
+    >>> members([{"a": 1}, {}, "text"], "a")
+    [1, None, None]
+    """
+    try:
+        return list(map(itemgetter(name), nodes))  # only an object has a member by name
+    except (KeyError, TypeError):
+        return [n.get(name, default) if isinstance(n, dict) else default for n in nodes]
+
+
+@dataclass(frozen=True)
 class Rows:
     """The rows found: their JSON elements, and for each its tree and its places.
 
@@ -89,15 +105,42 @@ class Rows:
     places: dict[str, list[Any]] = field(default_factory=dict)
     within: dict[str, list[Any]] = field(default_factory=dict)
 
-    def _descend(self, nodes: list[Any], parents: list[int]) -> None:
-        self.nodes = nodes
-        self.tree = [self.tree[p] for p in parents]
-        self.places = {k: [v[p] for p in parents] for k, v in self.places.items()}
-        self.within = {k: [v[p] for p in parents] for k, v in self.within.items()}
+    def step(self, step: Step) -> Rows:
+        """Return the rows one step further down."""
+        if not step.each:
+            nodes = members(self.nodes, step.name)
+            return Rows(nodes, self.tree, self.places, self.within)
+        return self._below(step, *_EXPAND[step.each](self.nodes))
+
+    def first(self, step: Step, only: Collection[tuple[int, int | str]]) -> Rows:
+        """Return the rows one step further down at some places only: (tree, place)."""
+        nodes, parents, values = _EXPAND[step.each](self.nodes)
+        kept = [i for i, p in enumerate(parents) if (self.tree[p], values[i]) in only]
+        return self._below(step, *([x[i] for i in kept] for x in (nodes, parents, values)))
+
+    def _below(self, step: Step, nodes: list[Any], parents: list[int], values: list[Any]) -> Rows:
+        return Rows(
+            nodes,
+            _taken(self.tree, parents),
+            {**{k: _taken(v, parents) for k, v in self.places.items()}, step.name: values},
+            {**{k: _taken(v, parents) for k, v in self.within.items()}, step.name: nodes},
+        )
+
+
+def _taken(values: list[Any], positions: list[int]) -> list[Any]:
+    return list(map(values.__getitem__, positions))
+
+
+Known = dict[tuple[Step, ...], Rows]
+"""What was walked already in some trees: templates begin alike."""
 
 
 def walk(
-    trees: list[Any], template: str, *, only: Collection[tuple[int, int | str]] | None = None
+    trees: list[Any],
+    template: str,
+    *,
+    only: Collection[tuple[int, int | str]] | None = None,
+    known: Known | None = None,
 ) -> Rows:
     """Return every row that a template finds in some trees, in file order.
 
@@ -109,26 +152,26 @@ def walk(
         The pointer template.
     only : collection of (int, place), optional
         Keep to these values of the template's first place (tree, value).
+    known : dict, optional
+        What was walked in the same trees before; it is used and added to.
 
     Examples
     --------
     >>> walk([{"a": [5, 6]}], "/a/{position:list}").places
     {'position': [0, 1]}
     """
+    path = steps(template)
     rows = Rows(list(trees), list(range(len(trees))))
-    first = True
-    for step in steps(template):
-        if not step.each:
-            rows.nodes = [n.get(step.name) if isinstance(n, dict) else None for n in rows.nodes]
-            continue
-        nodes, parents, values = _EXPAND[step.each](rows.nodes)
-        if first and only is not None:
-            kept = [i for i, p in enumerate(parents) if (rows.tree[p], values[i]) in only]
-            nodes, parents, values = ([x[i] for i in kept] for x in (nodes, parents, values))
-        first = False
-        rows._descend(nodes, parents)  # noqa: SLF001 - Rows is this module's own
-        rows.places[step.name] = values
-        rows.within[step.name] = nodes
+    if only is not None:
+        at = next(i for i, step in enumerate(path) if step.each)
+        for i, step in enumerate(path):
+            rows = rows.first(step, only) if i == at else rows.step(step)
+        return rows
+    known = {} if known is None else known
+    for i, step in enumerate(path, 1):
+        if path[:i] not in known:
+            known[path[:i]] = rows.step(step)
+        rows = known[path[:i]]
     return rows
 
 
@@ -136,27 +179,19 @@ _Expanded = tuple[list[Any], list[int], list[Any]]
 
 
 def _elements(nodes: list[Any]) -> _Expanded:
-    found: list[Any] = []
-    parents: list[int] = []
-    places: list[Any] = []
-    for i, node in enumerate(nodes):
-        if isinstance(node, list):
-            found.extend(node)
-            parents.extend([i] * len(node))
-            places.extend(range(len(node)))
-    return found, parents, places
+    kept = [i for i, node in enumerate(nodes) if isinstance(node, list)]
+    lists = [nodes[i] for i in kept]
+    lengths = list(map(len, lists))
+    parents = list(chain.from_iterable(map(repeat, kept, lengths)))
+    return list(chain.from_iterable(lists)), parents, list(chain.from_iterable(map(range, lengths)))
 
 
 def _members(nodes: list[Any]) -> _Expanded:
-    found: list[Any] = []
-    parents: list[int] = []
-    places: list[Any] = []
-    for i, node in enumerate(nodes):
-        if isinstance(node, dict):
-            found.extend(node.values())
-            parents.extend([i] * len(node))
-            places.extend(node)
-    return found, parents, places
+    kept = [i for i, node in enumerate(nodes) if isinstance(node, dict)]
+    objects = [nodes[i] for i in kept]
+    parents = list(chain.from_iterable(map(repeat, kept, map(len, objects))))
+    found = list(chain.from_iterable(map(dict.values, objects)))
+    return found, parents, list(chain.from_iterable(objects))
 
 
 def _layout_nodes(nodes: list[Any]) -> _Expanded:
