@@ -34,6 +34,7 @@ class _Part:
     sections: npt.NDArray[np.int64]
 
 
+_Version = tuple[int, list[tuple[int, Reading]], Known]
 Group = tuple[str, list[tuple[int, Reading]], Known]
 """A pointer template, the sections that it holds in, and what was walked in them."""
 
@@ -53,9 +54,7 @@ class Sections:
     def __init__(self, snapshots: Sequence[Snapshot]) -> None:
         self._snapshots = snapshots
         self._present: dict[str, list[tuple[int, Reading]]] = {}
-        self._groups: dict[
-            tuple[str | int, ...], list[tuple[int, list[tuple[int, Reading]], Known]]
-        ] = {}
+        self._groups: dict[tuple[str, tuple[int, ...]], list[_Version]] = {}
 
     def present(self, name: str) -> list[tuple[int, Reading]]:
         """Return the sections of a short name that have rows, with their snapshots' codes."""
@@ -67,12 +66,12 @@ class Sections:
     def by_template(self, table: Table) -> list[Group]:
         """Group a table's sections by the pointer template that holds in their version."""
         # Tables of a section that tell its versions apart alike have the same groups.
-        key = (table.section, *(since for since, _ in table.pointers))
+        key = table.section, tuple(since for since, _ in table.pointers)
         if key not in self._groups:
             self._groups[key] = self._grouped(table)
-        return [(table.pointer(since), *rest) for since, *rest in self._groups[key]]
+        return [(table.pointer(since), group, known) for since, group, known in self._groups[key]]
 
-    def _grouped(self, table: Table) -> list[tuple[int, list[tuple[int, Reading]], Known]]:
+    def _grouped(self, table: Table) -> list[_Version]:
         groups: dict[int, list[tuple[int, Reading]]] = {}
         for code, reading in self.present(table.section):
             version = reading.section.version
