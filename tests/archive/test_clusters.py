@@ -149,15 +149,8 @@ def test_an_executor_that_is_brought_is_not_ended(many: Path) -> None:
         assert pool.submit(len, "abc").result() == 3
 
 
-def test_a_chunk_that_ends_every_worker_is_given_up(client: Any, many: Path) -> None:
-    archive = bf.load_archive(many / "0000.json", executor=client)
-    assert list(archive.ask(falling.always)) == []
-    assert archive.counts["unreadable"] == 1
-    assert archive.status["reason"][0].startswith("the process that read it was ended")
-
-
-def test_the_verbs_ask_a_cluster(cluster: distributed.LocalCluster, cli: Run) -> None:
-    done = cli("find", "ops", SAMPLES, "--scheduler", cluster.scheduler_address)
+def test_the_verbs_ask_a_cluster(client: Any, cli: Run) -> None:
+    done = cli("find", "ops", SAMPLES, "--scheduler", client.scheduler.address)
     assert (done.code, done.out, done.err) == (0, cli("find", "ops", SAMPLES).out, "")
 
 
@@ -246,3 +239,10 @@ def test_an_archive_in_s3_is_cleaned_into_s3(endpoint: str, client: Any) -> None
     again = bf.clean("s3://archive", output="s3://cleaned/days", jobs=2, **wish)
     assert again.files.equals(done.files)
     assert {path: store.cat(path) for path in store.find("cleaned")} == found
+
+
+def test_a_chunk_that_ends_every_worker_is_given_up(client: Any, many: Path) -> None:
+    archive = bf.load_archive(many / "0000.json", executor=client)
+    assert list(archive.ask(falling.always)) == []
+    assert archive.counts["unreadable"] == 1
+    assert archive.status["reason"][0].startswith("the process that read it was ended")
