@@ -71,4 +71,4 @@ lock: $(VENV)/.dev  ## pin what we depend on anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
 clean:          ## remove what was made here
-	rm -rf $(VENV) demo-output soak-output mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo-output artefacts soak-output mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -200,7 +200,7 @@ def test_permission_that_was_lost_is_told_of(file: Path) -> None:
         check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "MPLCONFIGDIR": str(file.parent)},
     )
-    assert "does not let us write: nothing was changed" in done.stdout, done.stderr
+    assert "does not let us write: nothing was changed" in done.stdout, done.stdout + done.stderr
     assert Trace.of(file) == before
 
 
