@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -60,7 +60,8 @@ def rows_of(
     frame : DataFrame
         Any.
     now : datetime, optional
-        Times are told relative to it; None tells them as they are.
+        Times are told relative to it, where that tells the moments of a column apart; None
+        tells them as they are.
     widest : int
         How many characters of a text are shown.
     """
@@ -68,7 +69,18 @@ def rows_of(
         [_cell(str(name), value, now, widest) for value in frame.iloc[:, i].tolist()]
         for i, name in enumerate(frame.columns)
     ]
-    yield from map(list, zip(*columns, strict=True))
+    yield from map(list, zip(*map(_told_apart, columns), strict=True))
+
+
+def _told_apart(cells: list[Cell]) -> list[Cell]:
+    """Show the exact moments where some that differ would read the same."""
+    moments = {(cell.text, cell.order) for cell in cells if cell.kind == "time"}
+    if len({text for text, _ in moments}) == len(moments):
+        return cells
+    return [
+        replace(cell, text=cell.whole, whole=cell.text) if cell.kind == "time" else cell
+        for cell in cells
+    ]
 
 
 def _cell(  # noqa: PLR0911 - one a kind

@@ -93,8 +93,9 @@ def show_table(  # noqa: PLR0913 - one parameter a choice
     """Show a DataFrame so that a person can read it.
 
     Ids are shown by their first eight digits and texts by their first 60 characters, with
-    the whole in a tooltip; times as how long ago they were, with the exact one. It sorts
-    by a click on a column's head, searches what is shown and what is behind it, and pages.
+    the whole in a tooltip; times as how long ago they were, with the exact one, and the other
+    way round where that would not tell the moments of a column apart. It sorts by a click on
+    a column's head, searches what is shown and what is behind it, and pages.
 
     Parameters
     ----------

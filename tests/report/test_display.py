@@ -35,6 +35,16 @@ def test_times_are_relative_and_keep_the_exact_one() -> None:
     assert cell_of(moment, now=None) == ("2026-11-22 11:57:00Z", "")
 
 
+def test_moments_that_would_read_the_same_are_shown_exactly() -> None:
+    near = [pd.Timestamp(NOW - timedelta(hours=3, seconds=seconds)) for seconds in (5, 7)]
+    rows = list(rows_of(pd.DataFrame({"at": [*near, pd.NaT, near[0]]}), now=NOW))
+    first = ("2026-11-22 08:59:55Z", "3 hours ago")
+    told = [(cell.text, cell.whole) for (cell,) in rows]
+    assert told == [first, ("2026-11-22 08:59:53Z", "3 hours ago"), ("", ""), first]
+    same = list(rows_of(pd.DataFrame({"at": [near[0]] * 2}), now=NOW))
+    assert [cell.text for (cell,) in same] == ["3 hours ago"] * 2
+
+
 def test_wide_texts_are_clipped_and_paths_keep_their_end() -> None:
     text, whole = cell_of("w" * 500)
     assert len(text) == WIDEST
