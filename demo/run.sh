@@ -60,6 +60,12 @@ show bmux-forensics tables "$COPY" --table bindings
 printf '\n$ %s\n' "bmux-forensics tables $COPY --table panes | cut -f 5,7,12,14,16"
 bmux-forensics tables "$COPY" --table panes | cut -f 5,7,12,14,16
 
+heading "Is anything wrong with it, and what would a server bring back?"
+show bmux-forensics audit "$COPY"
+
+heading "What happened on that day? Each copy that was kept, compared with the one before"
+show bmux-forensics timeline "$(dirname "$SAMPLE")"
+
 heading "What would killing the session \"ops\" do? Nothing is written yet."
 show bmux-forensics kill ops --dry-run --snapshot "$COPY"
 # The same plan for a program: it says beforehand which bytes will stand there afterwards.
@@ -99,6 +105,9 @@ proven "the backup is the sample, byte for byte"
 [[ ! -e $COPY.lock ]] || fail "a lock is left"
 [[ $(sha256 "$SAMPLE") == "$sample_before" ]] || fail "the sample was changed"
 proven "no lock is left, and the sample itself is untouched"
+
+heading "The evidence as one page for a browser, that asks no network for anything"
+show bmux-forensics report "$COPY" -o report.html
 
 heading "Take it back, and have it again: an undo is a change like any other"
 show bmux-forensics undo --yes --snapshot "$COPY" 2>&1 | tee undo.txt
