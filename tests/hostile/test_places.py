@@ -58,9 +58,9 @@ def plant(folder: Path, name: str, victim: Path) -> Path:
         "snap.json.tmp",
         "snap.json.backup",
         "snap.json~",
-        temp_name("snap.json", "stage"),
-        temp_name("snap.json", "aside"),
-        temp_name("snap.json", "lock"),
+        pytest.param(temp_name("snap.json", "stage"), id="stage"),
+        pytest.param(temp_name("snap.json", "aside"), id="aside"),
+        pytest.param(temp_name("snap.json", "lock"), id="lock"),
     ],
 )
 def test_a_planted_name_is_neither_followed_nor_removed(
