@@ -37,7 +37,7 @@ _STDIN: Final = "-"
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output file.")
 @click.option(
-    "--redact", is_flag=True, help="Replace names, folders and commands by pseudonyms, to share it."
+    "--redact", is_flag=True, help="Replace names, folders and commands by stable pseudonyms."
 )
 @SHOW_ENV
 @ARCHIVE
@@ -81,7 +81,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             show_env=show_env,
             size_limit=size_limit or None,
         )
-        redaction = bf.Redaction() if redact else None
+        redaction = bf.own_redaction() if redact else None
         page = bf.report(archive, redaction=redaction, show_env=show_env).encode()
         error = ending(archive)
         write_output(target, page, overwrite=overwrite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,17 @@ def test_redaction_reaches_the_page(cli: Run, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "replaced by pseudonyms" in text
     assert LAST.name not in text
+
+
+def test_pseudonyms_are_those_of_the_user_in_every_run(
+    cli: Run, page: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.html"
+    for where in (page, other):
+        assert cli("report", LAST, "-o", where, "--redact").code == 0
+    names = [set(re.findall("name-[0-9a-f]{10}", p.read_text("utf-8"))) for p in (page, other)]
+    assert names[0]
+    assert names[0] == names[1]
+    assert cli("export", LAST, "-o", tmp_path / "out", "--format", "csv", "--redact").code == 0
+    exported = (tmp_path / "out" / "sessions.csv").read_text("utf-8")
+    assert set(re.findall("name-[0-9a-f]{10}", exported)) <= names[0]
