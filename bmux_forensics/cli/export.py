@@ -74,8 +74,8 @@ def command(  # noqa: PLR0913 - one parameter an option
             show_env=show_env,
             size_limit=size_limit or None,
         )
-        if not len(archive):
-            ending(archive)
+        if all(file.problem for file in archive.files):
+            ending(archive)  # nothing to read is no reason to replace what an export has
         redaction = bf.own_redaction() if redact else None
         done = bf.export(
             archive, output=output, form=form, redaction=redaction, overwrite=overwrite

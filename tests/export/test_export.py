@@ -376,3 +376,13 @@ def test_a_database_is_read_by_pandas(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "out" / "snapshots.sqlite")) as base:
         frame = pd.read_sql("SELECT * FROM sessions", base)
     assert len(pa.Table.from_pandas(frame)) == len(whole(DAYS[0])["sessions"])
+
+
+def test_a_path_that_is_not_there_costs_no_export(cli: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli("export", DAYS[0], "-o", out, "--format", "csv").code == 0
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert cli("export", tmp_path / "gone", "-o", out, "--format", "csv", "--overwrite").code == 3
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
+    assert cli("export", tmp_path / "gone", "-o", tmp_path / "new").code == 3
+    assert not (tmp_path / "new").exists()
