@@ -125,10 +125,17 @@ def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
     return show
 
 
-def ending(archive: bf.Archive) -> PartlyDoneError | None:
+def ending(archive: bf.Archive, *, has_told: bool = True) -> PartlyDoneError | None:
     """Return what the files that were not loaded whole make of the run, after telling of them.
 
     A few bad files among good ones leave it partly done.
+
+    Parameters
+    ----------
+    archive : Archive
+        What was read.
+    has_told : bool
+        Whether the verb has something to tell: else damaged files alone are nothing to read.
 
     Raises
     ------
@@ -142,7 +149,7 @@ def ending(archive: bf.Archive) -> PartlyDoneError | None:
     if not len(bad):
         return None
     errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
-    if counts["loaded"] + counts["damaged"] == 0:
+    if counts["loaded"] + (counts["damaged"] if has_told else 0) == 0:
         raise _together(errors, len(bad))
     for error in errors:
         say(f"bmux-forensics: {error}")

@@ -13,6 +13,7 @@ from bmux_forensics.cli.archives import OUTPUT, check_output, check_target
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.options import JSON, SCHEMA, SHOW_ENV, SIZE_LIMIT
 from bmux_forensics.cli.output import put_json, put_rows, say
+from bmux_forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     try:
         check_output("diff", form, output, as_json=as_json)
         check_target(output, [Path(a), Path(b)])
+        if a == b == "-":
+            raise UsageError("diff", "standard input twice", expected="two snapshots")
         opened = [bf.open_snapshot(path, size_limit=size_limit or None) for path in (a, b)]
         changes = bf.diff(opened[0], opened[1], show_env=show_env)
     except REFUSALS as refusal:

@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             size_limit=size_limit or None,
         )
         found = bf.find(text, archive, what=what)
-        error = ending(archive)
+        error = ending(archive, has_told=bool(len(found)))
     except REFUSALS as refusal:
         if as_json:
             nothing: dict[str, Any] = {"counts": None, "not_loaded": [], "found": []}

@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             size_limit=size_limit or None,
         )
         events = bf.timeline(archive)
-        error = ending(archive)
+        error = ending(archive, has_told=bool(len(events)))
     except REFUSALS as refusal:
         if as_json:
             put_json({"schema": SCHEMA, **failure(refusal), "counts": None, **_lists([], [])})

@@ -143,4 +143,6 @@ def test_what_the_verb_refuses(cli: Run, tmp_path: Path) -> None:
     bad = world().raw.replace(b'"checksum":', b'"checksum":1')
     assert cli("diff", DAY, save(tmp_path / "sum.json", bad)).code == 3
     assert cli("diff", DAY).code == 2
+    twice = cli("diff", "-", "-")
+    assert (twice.code, "standard input twice" in twice.line) == (2, True)
     assert cli("diff", DAY, copy := save(tmp_path / "x", b""), "-o", copy, "--overwrite").code == 2

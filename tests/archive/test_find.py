@@ -95,5 +95,7 @@ def test_what_the_verb_refuses(cli: Run, tmp_path: Path) -> None:
         assert text in done.line
     torn = save(tmp_path / "torn.json", b"{")
     assert cli("find", "ops", DAY, torn).code == 5
+    nothing = cli("find", "ops", torn)
+    assert (nothing.code, nothing.out) == (3, "")
     told = cli("find", "--json", "zzz", DAY, torn).document("find")
     assert told["error"]["kind"] == "partly-done"

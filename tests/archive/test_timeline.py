@@ -211,6 +211,8 @@ def test_a_bad_file_among_good_ones_leaves_it_partly_done(cli: Run, tmp_path: Pa
     done = cli("timeline", SAMPLES / "alpha4-day", tmp_path / "torn.json")
     assert done.code == 5
     assert done.line.startswith(f"bmux-forensics: {tmp_path / 'torn.json'}: ")
+    alone = cli("timeline", tmp_path / "torn.json")
+    assert (alone.code, alone.out) == (3, "")
     told = cli("timeline", "--json", SAMPLES, tmp_path, "gone").document("timeline")
     assert [(f["path"], f["status"]) for f in told["not_loaded"]] == [
         (str(tmp_path / "torn.json"), "damaged"),
