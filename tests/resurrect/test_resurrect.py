@@ -209,7 +209,7 @@ def test_a_name_that_is_taken_is_refused_and_another_one_is_given_to_the_tab_too
     taken = read_snapshot(
         without(source, BACK).with_readings([reading.edited(rows_left)]).raw, "there"
     )
-    with pytest.raises(AlreadyThereError, match="--as"):
+    with pytest.raises(AlreadyThereError, match=r"the name 'web' belongs to another there; .*--as"):
         plan_of_resurrection(taken, BACK, source.snapshot())
     after = plan_of_resurrection(taken, BACK, source.snapshot(), name="web-2").after
     names = {row["session_id"]: row["name"] for row in rows(after, "sessions")}

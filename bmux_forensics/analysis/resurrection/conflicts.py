@@ -48,7 +48,7 @@ def require_room(kept: Kept, there: State, new_name: str | None) -> None:
         raise AlreadyThereError(where, taken, advice="an id can't be given to two; nothing changed")
     named = next(_taken_names(kept, there, new_name), None)
     if named is not None:
-        found = f"the name {named!r}, which belongs to another there"
+        found = f"the name {named!r} belongs to another there"
         raise AlreadyThereError(where, found, advice="give it another name with --as")
 
 
