@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from bmux_forensics.archive.finding import Found
-from bmux_forensics.archive.stores import Destination, is_url
+from bmux_forensics.archive.stores import Destination, is_url, plain_path
 from bmux_forensics.errors import NotRewritableError, UsageError
 
 Where = str | os.PathLike[str]
@@ -59,11 +59,13 @@ def require_apart(destination: Destination, sources: Sequence[Where], names: Seq
     Raises
     ------
     UsageError
-        The destination is one of the sources or in it, or two names are the same.
+        The destination is one of the sources or in it, or a file, or two names are the same.
     """
-    where = os.fspath(destination.where)
+    where = plain_path(os.fspath(destination.where))
+    if not destination.is_remote and Path(where).is_file():
+        raise UsageError(where, "a file", expected="a folder")
     for each in sources:
-        source = os.fspath(each)
+        source = plain_path(os.fspath(each))
         if is_url(source) == destination.is_remote and _is_within(where, source):
             raise UsageError(where, "a place that is read", expected="another place for the copies")
     if len(set(names)) < len(names):

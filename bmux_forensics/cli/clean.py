@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import click
@@ -18,6 +20,7 @@ from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
     SelectorError,
+    several,
 )
 
 _FLAG: Final = "--orphans"
@@ -47,10 +50,24 @@ def _with_kinds(args: list[str]) -> list[str]:
         if word == "--":
             return [*bound, word, *rest]
         if word == _FLAG:
-            named = bool(rest) and all(kind in _KINDS for kind in rest[0].split(","))
-            word = f"{_FLAG}={rest.pop(0) if named else _USUAL}"
+            word = f"{_FLAG}={rest.pop(0) if rest and _names_kinds(rest[0]) else _USUAL}"
         bound.append(word)
     return bound
+
+
+def _names_kinds(word: str) -> bool:
+    """Tell whether a word means kinds; one that is nearly a kind, and no path, is taken as such.
+
+    Examples
+    --------
+    >>> _names_kinds("lost,bound"), _names_kinds("unbond"), _names_kinds("backups")
+    (True, True, False)
+    """
+    kinds = word.split(",")
+    if all(kind in _KINDS for kind in kinds):
+        return True
+    meant = all(get_close_matches(kind, _KINDS) for kind in kinds)
+    return meant and not os.path.lexists(word)
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,7 @@ class _Request:
     help="Worker processes; by default one a processor where it pays.",
 )
 @click.option(
+    "-o",
     "--output",
     metavar="DIR|URL",
     help="Write cleaned copies of all files there, and change none; always for URLs.",
@@ -207,8 +225,9 @@ def _ask(plan: bf.CleanPlan) -> None:
     refusal = ConfirmationNeededError(
         "clean", "nobody to ask at this terminal", expected="--yes", advice="add it to go ahead"
     )
-    several = f", and {', '.join(plan.ambiguous)} means several sessions" if plan.ambiguous else ""
-    files = plan.counts["would-clean"]
-    question = f"Clean {len(plan.sessions)} session(s) out of {files} file(s){several}?"
+    more = f", and {', '.join(plan.ambiguous)} means several sessions" if plan.ambiguous else ""
+    sessions = several(plan.sessions["session_id"].nunique(), "session")
+    files = several(plan.counts["would-clean"], "file")
+    question = f"Clean {sessions} out of {files}{more}?"
     if not confirm(question, refusal, lambda: put_meant(plan, err=True)):
         raise DeclinedError("clean", "the answer was no", advice="nothing was changed")

@@ -14,6 +14,7 @@ from bmux_forensics.errors import (
     ForensicsError,
     NoSuchSessionError,
     PartlyDoneError,
+    several,
 )
 
 if TYPE_CHECKING:
@@ -74,14 +75,14 @@ def show(told: bf.CleanPlan | bf.CleanOutcome, *, quiet: bool) -> None:
         return
     for row in records(told.sessions.drop_duplicates("session_id")):
         named = f" ({row['name']})" if row["name"] else ""
-        say(f"session {row['session_id']}{named}: in {row['files']} file(s)")
+        say(f"session {row['session_id']}{named}: in {several(row['files'], 'file')}")
     for selector in told.ambiguous:
         say(f"{selector!r} means several sessions: with --yes it needs --each")
     for note in getattr(told, "notes", ()):
         say(note)
     counts = told.counts
     parts = [f"{n} {status}" for status, n in counts.items() if n and status != "files"]
-    say(f"{counts['files']} file(s): {', '.join(parts)}")
+    say(": ".join(filter(None, (several(counts["files"], "file"), ", ".join(parts)))))
 
 
 def document(

@@ -36,6 +36,7 @@ from bmux_forensics.errors import (
     NoSuchSessionError,
     PartlyDoneError,
     WriteError,
+    several,
 )
 
 
@@ -186,7 +187,7 @@ def _carry_out(request: Request, *, silent: bool) -> Result:
         if not silent:
             show(plan)
         return Result(plan)
-    _ask(f"Kill {len(plan.session_ids)} session(s) in {plan.snapshot.name}?", plan)
+    _ask(f"Kill {several(len(plan.session_ids), 'session')} in {plan.snapshot.name}?", plan)
     return Result(plan, _applied(plan, request))
 
 

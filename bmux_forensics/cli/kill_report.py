@@ -24,6 +24,7 @@ from bmux_forensics.errors import (
     NoSuchSessionError,
     PartlyDoneError,
     path_text,
+    several,
 )
 
 _SHOWN: Final = ("action", "table", "key", "column", "cause")
@@ -74,7 +75,7 @@ def show(plan: bf.KillPlan, *, err: bool = False) -> None:
     changes = plan.changes
     shown = changes[~changes["contained"]]
     rows = [[row[name] for name in _SHOWN] for row in records(shown)]
-    title = f"What killing {len(plan.session_ids)} session(s) does"
+    title = f"What killing {several(len(plan.session_ids), 'session')} does"
     put_rows(_SHOWN, rows, title=title, err=err, short_ids=True)
     inside = len(changes) - len(shown)
     if inside:

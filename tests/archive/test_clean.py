@@ -368,7 +368,7 @@ def test_a_person_sees_what_goes_and_may_say_no(
     asked = terminal("clean", "--session", "alpha", archive)
     asked.read_until("[y/N]: ")
     assert ALPHA[:8] in asked.shown
-    assert "out of 4 file(s)" in asked.shown
+    assert "Clean 1 session out of 4 files?" in asked.shown
     asked.type("n\n")
     assert asked.finish() == 1
     assert Trace.of(archive / "a.json") == before
@@ -389,3 +389,19 @@ def test_worker_processes_do_the_same(archive: Path, tmp_path: Path, run: Run) -
     assert {p.name: p.read_bytes() for p in archive.iterdir()} == {
         p.name: p.read_bytes() for p in alone.iterdir()
     }
+
+
+def test_a_kind_that_is_nearly_one_is_no_path(archive: Path, cli: Run) -> None:
+    before = Trace.of(archive / "a.json")
+    done = cli("clean", archive, "--orphans", "unbond", "--yes")
+    assert (done.code, "found 'unbond'" in done.line) == (2, True)
+    assert Trace.of(archive / "a.json") == before
+    done = cli("clean", "--orphans", "gone", archive, "--dry-run")
+    assert "gone\t\tno such file" in done.out
+
+
+def test_what_was_done_is_counted_in_words(archive: Path, cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    assert cli("clean", "none", "--all", "--yes").err.startswith("0 files\n")
+    done = cli("clean", archive, "--session", "alpha", "--dry-run")
+    assert "5 files: 1 unchanged, 4 would-clean" in done.err

@@ -127,3 +127,13 @@ def test_a_store_is_cleaned_into_a_store(
 def test_who_brings_workers_names_an_output(archive: Path, cli: Run) -> None:
     done = cli("clean", archive, "--all", "--yes", "--scheduler", "tcp://127.0.0.1:1")
     assert done.code == 2
+
+
+def test_copies_go_into_a_folder_and_not_among_what_is_read(archive: Path, cli: Run) -> None:
+    note = save(archive.parent / "note.txt", b"mine")
+    done = cli("clean", archive, "--all", "-o", note, "--yes")
+    assert (done.code, "expected a folder, found a file" in done.line) == (2, True)
+    assert note.read_bytes() == b"mine"
+    done = cli("clean", archive, "--all", "-o", f"file://{archive}/copies", "--yes")
+    assert (done.code, "a place that is read" in done.line) == (2, True)
+    assert not (archive / "copies").exists()

@@ -23,8 +23,8 @@ QUESTION = "[y/N]: "
 def test_yes(answer: str, terminal: Open, snapshot: Path) -> None:
     screen = terminal("kill", "alpha", "--snapshot", snapshot)
     shown = screen.read_until(QUESTION)
-    assert "What killing 1 session(s) does" in shown
-    assert "Kill 1 session(s) in " in shown
+    assert "What killing 1 session does" in shown
+    assert "Kill 1 session in " in shown
     assert snapshot.read_bytes() == world().raw
     screen.type(f"{answer}\n")
     assert screen.finish() == 0
