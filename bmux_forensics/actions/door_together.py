@@ -21,6 +21,7 @@ from bmux_forensics.actions.door import Passage, locked_names
 from bmux_forensics.actions.serving import Watch
 from bmux_forensics.errors import BusyError, ForensicsError, SnapshotChangedError
 from bmux_forensics.host.paths import find_paths
+from bmux_forensics.store.at_once import at_once
 from bmux_forensics.store.backup import Shelf
 from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.leftovers import sweep_once
@@ -113,8 +114,8 @@ def _own_snapshot() -> os.stat_result | None:
 
 def _tidy(passing: list[_Passing]) -> None:
     """Remove what killed runs left, once for each folder and not for each file."""
-    folders = {Path(os.path.realpath(one.change.path.parent)) for one in passing}
-    for path in folders:
+    folders = {os.path.dirname(one.change.path) for one in passing}  # noqa: PTH120 - of every file
+    for path in {Path(os.path.realpath(folder)) for folder in folders}:
         with suppress(OSError), Folder(path) as folder:
             sweep_once(folder)
 
@@ -133,7 +134,7 @@ def _cross(passing: list[_Passing], uid: int, *, keep_backups: bool) -> None:
         going = _each(going, _Passing.stage)
         if shelf is not None:
             going = _all(going, lambda _: shelf.settle())
-        going = _each(going, _Passing.settle)
+        going = _each_at_once(going, _Passing.settle)
         going = _all(going, lambda some: announce_all([o.notice for o in some], uid))
         going = _each(_look(going), _Passing.put)
         going = _each(going, _Synced())
@@ -160,6 +161,22 @@ def _each(passing: Iterable[_Passing], step: Callable[[_Passing], object]) -> li
         if one.going:
             going.append(one)
     return going
+
+
+def _each_at_once(passing: list[_Passing], step: Callable[[_Passing], object]) -> list[_Passing]:
+    """Let all files take a step in which the system has to be waited for, as `_each`."""
+
+    def problem_of(one: _Passing) -> ForensicsError | None:
+        try:
+            step(one)
+        except ForensicsError as error:
+            return error
+        return None
+
+    for one, problem in zip(passing, at_once(problem_of, passing), strict=True):
+        if problem is not None:
+            one.fail(problem)
+    return [one for one in passing if one.going]
 
 
 def _all(passing: list[_Passing], step: Callable[[list[_Passing]], object]) -> list[_Passing]:

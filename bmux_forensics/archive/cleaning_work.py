@@ -42,13 +42,18 @@ from bmux_forensics.errors import (
     printable,
 )
 from bmux_forensics.snapshot.document import read_snapshot
-from bmux_forensics.store.reading import Digest, read_regular
+from bmux_forensics.store.reading import Digest, FileIdentity, read_regular
 from bmux_forensics.store.state import state_path
 
 VERB: Final = "clean"
 """What the journal calls it."""
 
-_TOGETHER: Final = 32  # files whose locks are held at once
+_TOGETHER: Final = 50  # files whose locks are held at once
+_FACTS: Final = (
+    *("raw", "sha256", "mtime_ns", "uid"),
+    *("cleaning", "new", "problem", "unreadable"),
+)
+"""What of an `Open` comes of reading and planning."""
 _TRIES: Final = 3  # of a file that others change meanwhile
 
 
@@ -90,6 +95,7 @@ class Open:
     raw: bytes = b""
     sha256: str | None = None
     mtime_ns: int | None = None
+    uid: int = -1
     cleaning: Cleaning | None = None
     new: bytes | None = None
     problem: ForensicsError | None = None
@@ -138,8 +144,8 @@ class CleanWork:
             rows = [self._copied(o) if self.copies else _looked_at(o, watch) for o in opened]
             return ChunkCleaned(tuple(rows), gather(seen))
         for file in files:  # also of those that a run which was cut short has cleaned
-            _free_lock(Path(file.path))
-        notes = _settled({path.stat().st_uid for path in _there(opened)})
+            _free_lock(file.path)
+        notes = _settled({one.uid for one in opened if one.new is not None})
         results = self._changed([one for one in opened if one.new is not None])
         rows = [_row(one, results.get(one.file.name)) for one in opened]
         told = (n for r in results.values() if isinstance(r, Passage) for n in r.notes)
@@ -199,7 +205,7 @@ class CleanWork:
             if type(result) is not SnapshotChangedError or one.file.is_bound:
                 return result
             (again,) = self.planned([one.file], [])
-            for name in ("raw", "sha256", "mtime_ns", "cleaning", "new", "problem", "unreadable"):
+            for name in _FACTS:
                 setattr(one, name, getattr(again, name))
         return result
 
@@ -222,12 +228,14 @@ def _read(file: Due, data: Fetched | None, limit: int | None) -> Open:
         missing = FileMissingError(file.name, file.problem)
         return Open(file, problem=missing, unreadable=True)
     try:
-        raw, mtime_ns = _bytes(file, data, limit)
+        raw, identity = _bytes(file, data, limit)
         digest = Digest(raw)
         unpacked = decompressed(raw, file.name, limit)
     except ForensicsError as error:
         return Open(file, problem=error, unreadable=True)
-    one = Open(file, raw, digest.hexdigest(), mtime_ns)
+    one = Open(file, raw, digest.hexdigest())
+    if identity is not None:
+        one.mtime_ns, one.uid = identity.mtime_ns, identity.uid
     if file.is_bound and one.sha256 != file.sha256:
         one.problem = SnapshotChangedError(
             file.name, "it is not the file that was looked at", advice="look at a new plan"
@@ -238,13 +246,12 @@ def _read(file: Due, data: Fetched | None, limit: int | None) -> Open:
     return one
 
 
-def _bytes(file: Due, data: Fetched | None, limit: int | None) -> tuple[bytes, int | None]:
+def _bytes(file: Due, data: Fetched | None, limit: int | None) -> tuple[bytes, FileIdentity | None]:
     if isinstance(data, ForensicsError):
         raise data
     if data is not None:
         return data, None
-    raw, identity = read_regular(file.path, limit=limit)
-    return raw, identity.mtime_ns
+    return read_regular(file.path, limit=limit)
 
 
 def _change(one: Open) -> Change:
@@ -253,20 +260,16 @@ def _change(one: Open) -> Change:
     return Change(Path(one.file.path), one.raw, one.sha256, one.new, deed)
 
 
-def _free_lock(path: Path) -> None:
+def _free_lock(path: str) -> None:
     """Break a lock of ours whose process is proven gone: a clean that was cut short, say."""
     if not os.path.lexists(f"{path}.lock"):
         return
     try:
-        state = inspect_lock(path)
+        state = inspect_lock(Path(path))
         if state.breakable == "proven":
-            unlock(path, inspected=state)
+            unlock(Path(path), inspected=state)
     except (ForensicsError, OSError):
         return  # taking the lock will say what is wrong
-
-
-def _there(opened: Iterable[Open]) -> Iterator[Path]:
-    return (Path(one.file.path) for one in opened if one.new is not None)
 
 
 def _settled(owners: Iterable[int]) -> tuple[str, ...]:

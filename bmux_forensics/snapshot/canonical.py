@@ -77,10 +77,10 @@ def _values(np: Any, text: Any, ends: Any, last: Any) -> Any:
     """Read up to three digits in front of each line's comma; the last ones have no comma."""
     ones = ends - 2
     ones[last] += 1
-    value = text[ones]
+    value = text.take(ones)
     # What stands in front of the first digit is a space, which is less than any digit.
-    value += np.maximum(text[ones - 1], _ZERO) * np.uint8(10)
-    value += np.maximum(text[ones - 2], _ZERO) * np.uint8(100)
+    value += np.maximum(text.take(ones - 1), _ZERO) * np.uint8(10)
+    value += np.maximum(text.take(ones - 2), _ZERO) * np.uint8(100)
     value -= np.uint8(111 * _ZERO % 256)
     return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
@@ -65,7 +65,7 @@ def canonical_owner(value: object) -> str | None:
     return canonical_id(value)
 
 
-def are_canonical(texts: Sequence[str]) -> bool:
+def are_canonical(texts: Collection[str]) -> bool:
     """Tell whether all of some texts are ids spelled as `canonical_id` spells them.
 
     Examples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from bmux_forensics.errors import (
     UnknownVersionError,
 )
 from bmux_forensics.snapshot.envelope import Section
-from bmux_forensics.snapshot.identifiers import canonical_id
+from bmux_forensics.snapshot.identifiers import are_canonical, canonical_id
 from bmux_forensics.snapshot.json_text import (
     MAX_DEPTH,
     depth,
@@ -50,7 +50,7 @@ class Reading:
     position: int
     section: Section
 
-    @property
+    @cached_property
     def spec(self) -> SectionSpec | None:
         """The facts known of the section's id; None for an id that bmux does not know."""
         return BY_ID.get(self.section.id)
@@ -235,7 +235,9 @@ class Reading:
         return SectionUndecodableError(self.place, found, expected=expected)
 
 
-def _spelled_twice(keys: Iterable[str]) -> str | None:
+def _spelled_twice(keys: Collection[str]) -> str | None:
+    if are_canonical(keys):
+        return None
     seen: set[str | None] = set()
     for key in keys:
         identity = canonical_id(key)

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bmux_forensics.errors import ProofError, SnapshotChangedError
-from bmux_forensics.store.folder import MAKE, READ, Folder, set_out, write_all
+from bmux_forensics.store.at_once import at_once
+from bmux_forensics.store.folder import MAKE, READ, Folder, write_all
 from bmux_forensics.store.leftovers import sweep, temp_name
 from bmux_forensics.store.placing import place, same_bytes
 from bmux_forensics.store.refusals import NO_LINKS, writing
@@ -128,10 +129,13 @@ def _kept(  # noqa: PLR0913 - what `keep_backup` is given, and how
         raise ValueError(message)
     taken = now.astimezone(dt.UTC).strftime(_MOMENT)
     facts = f"_{sha256}_{identity.mode:o}_{identity.uid}_{identity.gid}_{identity.mtime_ns}.backup"
-    sweep(folder)
     with writing(folder.path, "keeping a backup"):
-        _keep_origin(folder, identity, unsynced)
-        name = _known(folder, facts, data)
+        names = folder.names()
+        if names:  # a new folder has nothing to be tidied up
+            sweep(folder)
+        if _ORIGIN not in names:
+            _store(folder, _ORIGIN, os.fsencode(identity.path), None, unsynced)
+        name = _known(folder, names, facts, data)
         name = name or _keep(folder, taken + facts, identity, data, unsynced)
     return folder.path / name
 
@@ -177,19 +181,17 @@ class Shelf:
     def settle(self) -> None:
         """Bring every backup to the disk; raises `WriteError` where that fails."""
         with writing(self._all.path, "keeping a backup"):
-            for fd in self._unsynced:
-                os.fsync(fd)
-            for folder in self._open:
-                folder.sync()
+            at_once(os.fsync, self._unsynced)
+            at_once(Folder.sync, self._open)
 
 
 def _path_mark(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
-def _known(folder: Folder, facts: str, data: bytes) -> str | None:
+def _known(folder: Folder, names: list[str], facts: str, data: bytes) -> str | None:
     """Find a backup of the same state whose bytes are still right."""
-    for name in sorted(folder.names()):
+    for name in sorted(names):
         if name.endswith(facts) and _NAME.fullmatch(name) and _holds(folder, name, data):
             return name
     return None
@@ -243,14 +245,6 @@ def _link(folder: Folder, name: str, identity: FileIdentity) -> bool:
     raise SnapshotChangedError(str(identity.path), found, advice="read it again and plan anew")
 
 
-def _keep_origin(folder: Folder, identity: FileIdentity, unsynced: list[int] | None) -> None:
-    """Write down whose backups these are, once."""
-    try:
-        folder.status(_ORIGIN)
-    except FileNotFoundError:
-        _store(folder, _ORIGIN, os.fsencode(identity.path), None, unsynced)
-
-
 def _store(
     folder: Folder, name: str, data: bytes, mtime_ns: int | None, unsynced: list[int] | None
 ) -> None:
@@ -272,7 +266,6 @@ def _store(
             if unsynced is None:
                 os.fsync(fd)
             else:
-                set_out(fd)
                 unsynced.append(os.dup(fd))
         finally:
             os.close(fd)

@@ -52,7 +52,7 @@ class Folder:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, fd: int | None = None) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)
         self._fd: int | None = None
         if _RELATIVE:
             self._fd = os.open(path, _FOLDER) if fd is None else fd

@@ -34,6 +34,7 @@ class LockBundle:
 
     def __init__(self) -> None:
         self._markers: dict[Path, _Marker] = {}
+        self._folders: dict[str, str] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -66,8 +67,7 @@ class LockBundle:
         """
         with ExitStack() as stack:
             held: list[Callable[[], bool]] = []
-            for name in sorted(links_of(snapshot)):
-                path = lock_path(name)
+            for path in self._lock_paths(snapshot):
                 with writing(path, "making the lock"):
                     marker = self._marker(path)
                     # First: a signal may come as soon as it is taken.
@@ -79,6 +79,16 @@ class LockBundle:
                 yield lambda: all(is_ours() for is_ours in held)
                 return
         yield None
+
+    def _lock_paths(self, snapshot: Path) -> list[Path]:
+        """Name the locks of a snapshot's every name; each folder is looked up once."""
+        folder, name = os.path.split(os.path.abspath(snapshot))  # noqa: PTH100 - as in `lock_path`
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(self._folders[folder], name)  # noqa: PTH118 - of every file
+        if os.path.islink(path):  # noqa: PTH114 - as above
+            return [lock_path(each) for each in sorted(links_of(snapshot))]
+        return [Path(path + ".lock")]
 
     def _marker(self, path: Path) -> _Marker:
         if path.parent not in self._markers:
