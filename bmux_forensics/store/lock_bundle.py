@@ -70,6 +70,8 @@ class LockBundle:
             for path in self._lock_paths(snapshot):
                 with writing(path, "making the lock"):
                     marker = self._marker(path)
+                    if marker.is_at(path.name):
+                        break  # ours already, by another name of this file: not ours to let go
                     # First: a signal may come as soon as it is taken.
                     stack.push(release_of(partial(marker.let_go, path)))
                     if not marker.take(path.name):

@@ -405,3 +405,12 @@ def test_what_was_done_is_counted_in_words(archive: Path, cli: Run, tmp_path: Pa
     assert cli("clean", "none", "--all", "--yes").err.startswith("0 files\n")
     done = cli("clean", archive, "--session", "alpha", "--dry-run")
     assert "5 files: 1 unchanged, 4 would-clean" in done.err
+
+
+def test_a_link_to_a_file_of_the_batch_takes_no_lock_away_from_it(archive: Path) -> None:
+    (archive / "z.json").symlink_to("a.json")
+    done = bf.clean(archive, sessions=[ALPHA])
+    packed = {f"a.{suffix}": "cleaned" for suffix in PACKINGS}
+    assert statuses(done) == packed | {"b.json": "unchanged", "z.json": "unchanged"}
+    assert (archive / "z.json").is_symlink()
+    assert below(archive) == ["a.gz", "a.json", "a.xz", "a.zst", "b.json", "z.json"]
