@@ -28,6 +28,7 @@ from bmux_forensics.store.leftovers import sweep_once
 from bmux_forensics.store.lock import LockLeftError
 from bmux_forensics.store.lock_bundle import LockBundle
 from bmux_forensics.store.reading import FileIdentity, read_regular
+from bmux_forensics.store.refusals import NotDurableError
 from bmux_forensics.store.replace import Staged, stage
 
 
@@ -195,18 +196,18 @@ class _Synced:
     """Brings the folder of each file to the disk, once; a failure is that of all its files."""
 
     def __init__(self) -> None:
-        self._done: dict[Path, ForensicsError | None] = {}
+        self._done: dict[Path, str] = {}
 
     def __call__(self, one: _Passing) -> None:
         folder = one.staged.path.parent
         if folder not in self._done:
-            self._done[folder] = None
+            self._done[folder] = ""
             try:
                 one.staged.sync_folder()
-            except ForensicsError as error:
-                self._done[folder] = error
-        if (problem := self._done[folder]) is not None:
-            raise problem
+            except NotDurableError as error:
+                self._done[folder] = error.found
+        if found := self._done[folder]:
+            raise NotDurableError(str(one.staged.path), found)
 
 
 class _Passing:

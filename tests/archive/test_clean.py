@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import os
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 import bmux_forensics as bf
 from bmux_forensics.errors import SelectorError, UsageError
+from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.lock import SnapshotLock
 from tests.actions.scenes import ALPHA, BETA, DASH, SAVED, Trace, below, save, world
 from tests.cli.conftest import Run, Terminal
@@ -414,3 +416,22 @@ def test_a_link_to_a_file_of_the_batch_takes_no_lock_away_from_it(archive: Path)
     assert statuses(done) == packed | {"b.json": "unchanged", "z.json": "unchanged"}
     assert (archive / "z.json").is_symlink()
     assert below(archive) == ["a.gz", "a.json", "a.xz", "a.zst", "b.json", "z.json"]
+
+
+def test_a_folder_that_is_not_on_the_disk_is_told_of_each_of_its_files(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = Folder.sync
+
+    def full(folder: Folder) -> None:
+        if folder.path == archive:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(folder)
+
+    monkeypatch.setattr(Folder, "sync", full)
+    done = bf.clean(archive, sessions=[ALPHA])
+    failed = done.files[done.files["status"] == "failed"]
+    assert len(failed) == len(PACKINGS)
+    assert set(failed["reason"]) == {failed["reason"].iloc[0]}
+    assert failed["reason"].iloc[0].startswith("the new bytes are in place, but not on the disk")
+    assert below(archive) == ["a.gz", "a.json", "a.xz", "a.zst", "b.json"]
