@@ -26,6 +26,7 @@ from bmux_forensics.cli.options import (
     YES,
 )
 from bmux_forensics.cli.output import put, put_json, say
+from bmux_forensics.cli.passages import tell_passage
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -224,12 +225,7 @@ def _tell(result: _Result, request: _Request) -> None:
         _show_remaining(plan)
     if passage is None or request.quiet:
         return
-    for note in passage.notes:
-        say(note)
-    if passage.backup is not None:
-        say(f"the old bytes are kept in {path_text(passage.backup)}")
-    if passage.entry is not None:
-        say(f"to take it back: bmux-forensics undo {passage.entry}")
+    tell_passage(passage)
 
 
 def _show(plan: bf.RepairPlan, *, err: bool = False) -> None:

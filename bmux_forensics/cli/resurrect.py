@@ -23,7 +23,8 @@ from bmux_forensics.cli.options import (
     SIZE_LIMIT,
     YES,
 )
-from bmux_forensics.cli.output import put, put_json, say
+from bmux_forensics.cli.output import put, put_json
+from bmux_forensics.cli.passages import tell_passage
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -138,12 +139,7 @@ def _tell(request: _Request, plan: bf.ResurrectionPlan, passage: bf.Passage | No
     put(f"{done} session: {plan.session_id}")
     if passage is None or request.quiet:
         return
-    for note in passage.notes:
-        say(note)
-    if passage.backup is not None:
-        say(f"the old bytes are kept in {path_text(passage.backup)}")
-    if passage.entry is not None:
-        say(f"to take it back: bmux-forensics undo {passage.entry}")
+    tell_passage(passage)
 
 
 def _show(plan: bf.ResurrectionPlan, *, err: bool = False) -> None:
