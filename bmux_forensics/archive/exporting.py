@@ -14,6 +14,7 @@ import pandas as pd
 
 from bmux_forensics.analysis.redaction import Redaction
 from bmux_forensics.archive.asking import Source, archive_of
+from bmux_forensics.archive.exporting_keys import key_of
 from bmux_forensics.archive.exporting_parts import (
     CSV,
     JSONL,
@@ -29,8 +30,7 @@ from bmux_forensics.archive.exporting_sqlite import Database
 from bmux_forensics.archive.loading import Archive
 from bmux_forensics.archive.stores import Destination, Options, shown
 from bmux_forensics.errors import UsageError, WriteError
-from bmux_forensics.tables.build import Tables, places_of, table_names
-from bmux_forensics.tables.catalog import BY_NAME
+from bmux_forensics.tables.build import Tables, table_names
 from bmux_forensics.tables.graph import relations
 from bmux_forensics.tables.texts import records
 
@@ -208,23 +208,10 @@ class _Work:
             "tables": {
                 name: {
                     "rows": rows,
-                    "key": key_of(name),
+                    "key": list(key_of(name)),
                     "columns": list(empty[name]) if name in empty else list(self.archive.status),
                 }
                 for name, rows in self.rows.items()
             },
             "relations": records(relations()),
         }
-
-
-def key_of(table: str) -> list[str]:
-    """Return the columns that identify a row of a table.
-
-    Examples
-    --------
-    >>> key_of("panes"), key_of("sections")
-    (['snapshot', 'section', 'runtime', 'position'], ['snapshot', 'section'])
-    """
-    if table in BY_NAME:
-        return ["snapshot", "section", *places_of(table)]
-    return {"snapshots": ["snapshot"], "sections": ["snapshot", "section"]}.get(table, ["path"])

@@ -19,7 +19,8 @@ from bmux_forensics.analysis.audit.pane_rows import moot_rows
 from bmux_forensics.analysis.audit.references import dangling_references
 from bmux_forensics.analysis.redaction import Redaction
 from bmux_forensics.analysis.rules.reference_rules import REFERENCE_RULES
-from bmux_forensics.tables.build import Tables
+from bmux_forensics.tables.build import Tables, places_of
+from bmux_forensics.tables.catalog import BY_NAME
 from bmux_forensics.tables.graph import FOREIGN_KEYS
 from bmux_forensics.tables.schema import ForeignKey
 
@@ -36,6 +37,19 @@ KEYED: Final = {key.parent: key.parent_columns for key in REFERENCES}
 """The tables that have a table of keys, and the columns of it."""
 
 Key = tuple[Any, ...]
+
+
+def key_of(table: str) -> tuple[str, ...]:
+    """Return the columns that identify a row of a table: its place, and for files the path.
+
+    Examples
+    --------
+    >>> key_of("panes"), key_of("snapshots"), key_of("files")
+    (('snapshot', 'section', 'runtime', 'position'), ('snapshot',), ('path',))
+    """
+    if table in BY_NAME:
+        return ("snapshot", "section", *places_of(table))
+    return {"snapshots": ("snapshot",), "sections": ("snapshot", "section")}.get(table, ("path",))
 
 
 @dataclass(frozen=True)

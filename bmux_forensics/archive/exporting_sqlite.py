@@ -19,10 +19,17 @@ import pandas as pd
 import pyarrow as pa
 
 from bmux_forensics.analysis.redaction import Redaction
-from bmux_forensics.archive.exporting_keys import CONTAINED, KEYED, REFERENCES, Sheet, Sheets
+from bmux_forensics.archive.exporting_keys import (
+    CONTAINED,
+    KEYED,
+    REFERENCES,
+    Sheet,
+    Sheets,
+    key_of,
+)
 from bmux_forensics.archive.exporting_places import FILES
 from bmux_forensics.archive.loading import Archive
-from bmux_forensics.tables.build import Tables, places_of, table_names
+from bmux_forensics.tables.build import Tables, table_names
 from bmux_forensics.tables.catalog import BY_NAME
 from bmux_forensics.tables.schema import ForeignKey
 
@@ -72,7 +79,6 @@ class Database:
         with closing(self._connection):
             if kind is None:
                 self._connection.commit()
-                self._connection.execute("PRAGMA synchronous = FULL")
 
     def fill(self, archive: Archive) -> dict[str, int]:
         """Add all tables of an archive, and return how many rows each has now."""
@@ -101,7 +107,7 @@ class Database:
         self._columns[name] = list(map(str, frame.columns))
         members = [f"{_quoted(c)} {_type(frame[c].dtype)}" for c in self._columns[name]]
         members += [_reference_column(key) for key in REFERENCES if key.table == name and key.where]
-        members.append(f"PRIMARY KEY ({_listing(_key_of(name))})")
+        members.append(f"PRIMARY KEY ({_listing(key_of(name))})")
         members += _foreign_keys(name)
         self._connection.execute(f"CREATE TABLE {_quoted(name)} ({', '.join(members)})")
 
@@ -113,12 +119,6 @@ class Database:
         holes = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {_quoted(name)} ({_listing(columns)}) VALUES ({holes})"  # noqa: S608 - names of our own tables and columns
         self._connection.executemany(statement, rows)
-
-
-def _key_of(name: str) -> tuple[str, ...]:
-    if name in BY_NAME:
-        return ("snapshot", "section", *places_of(name))
-    return {"snapshots": ("snapshot",), "sections": ("snapshot", "section")}.get(name, ("path",))
 
 
 def _foreign_keys(name: str) -> Iterator[str]:

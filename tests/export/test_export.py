@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import bmux_forensics as bf
 from bmux_forensics.analysis.rules.reference_rules import REFERENCE_RULES
-from bmux_forensics.archive.exporting import key_of
+from bmux_forensics.archive.exporting_keys import key_of
 from bmux_forensics.errors import UsageError, printable
 from bmux_forensics.tables.build import Tables, table_names
 from bmux_forensics.tables.catalog import BY_NAME
@@ -126,7 +126,7 @@ def test_sqlite_comes_back_as_the_tables(tmp_path: Path) -> None:
             assert sorted(map(known, found), key=repr) == sorted(map(known, expected), key=repr)
             info = base.execute(f'PRAGMA table_info("{name}")').fetchall()
             key = [row[1] for row in sorted(info, key=lambda row: row[5]) if row[5]]
-            assert key == key_of(name)
+            assert key == list(key_of(name))
 
 
 def known(row: tuple[Any, ...]) -> tuple[Any, ...]:
