@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bmux_forensics.actions.custody import Deed, Notice, settle
+from bmux_forensics.actions.custody import Notice, settle
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.custody_judging import find_aside
 from bmux_forensics.actions.opening import SIZE_LIMIT, open_for_change
 from bmux_forensics.actions.serving import require_no_server

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from os.path import samestat
 from pathlib import Path
 
-from bmux_forensics.actions.custody import Deed, Notice, announce_all, complete_all, settle
+from bmux_forensics.actions.custody import Notice, announce_all, complete_all, settle
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.door import Passage, locked_names
 from bmux_forensics.actions.serving import Watch
 from bmux_forensics.errors import BusyError, ForensicsError, SnapshotChangedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bmux_forensics.actions.custody import Deed
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.kill_plan import KillPlan, Reach, bound_to, plan_of_kill
 from bmux_forensics.actions.opening import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bmux_forensics.actions.custody import Deed, plan_facts
+from bmux_forensics.actions.custody_facts import Deed, plan_facts
 from bmux_forensics.actions.door import is_own_snapshot
 from bmux_forensics.analysis.encoding import REWRITTEN, carry_out
 from bmux_forensics.analysis.plans import plan_kill, process_groups, removed_contexts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bmux_forensics.actions.custody import Deed, plan_facts
+from bmux_forensics.actions.custody_facts import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.opening import SIZE_LIMIT, open_for_change, own_snapshot_path
 from bmux_forensics.analysis.audit.run import audit

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bmux_forensics.actions.custody import group_facts
+from bmux_forensics.actions.custody_facts import group_facts
 from bmux_forensics.actions.custody_reading import (
     is_unaccounted,
     known_changes,

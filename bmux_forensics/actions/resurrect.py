@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bmux_forensics.actions.custody import Deed, plan_facts
+from bmux_forensics.actions.custody_facts import Deed, plan_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage, change_file, require_bytes
 from bmux_forensics.actions.opening import (
     SIZE_LIMIT,
@@ -192,7 +192,7 @@ def preview_resurrection(  # noqa: PLR0913 - each is a word of the request
     expect_sha256 : str, optional
         Refuse any other bytes of that file.
     size_limit : int or None
-        Refuse a larger source, decompressed.
+        Refuse a larger source, decompressed, and a larger file to change; None lifts the limit.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def preview_resurrection(  # noqa: PLR0913 - each is a word of the request
     """
     found = open_snapshot(source, size_limit=size_limit)
     file = _file(into)
-    snapshot, _ = open_for_change(file)
+    snapshot, _ = open_for_change(file, size_limit=size_limit)
     require_bytes(snapshot, expect_sha256)
     return replace(plan_of_resurrection(snapshot, selector, found, name=name), path=file)
 
@@ -236,6 +236,7 @@ def apply_resurrection(
         verb="resurrect",
         account=plan.deed,
         expect_sha256=plan.snapshot.sha256,
+        size_limit=None,  # the plan's own bytes passed the limit already
         lock_timeout=lock_timeout,
         assume_no_server=assume_no_server,
     )
@@ -280,6 +281,7 @@ def resurrect(  # noqa: PLR0913 - each is a word of the request
         verb="resurrect",
         account=lambda: plans[0].deed(),  # noqa: PLW0108 - there is no plan yet
         expect_sha256=expect_sha256,
+        size_limit=size_limit,
         lock_timeout=lock_timeout,
         assume_no_server=assume_no_server,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
-from bmux_forensics.actions.custody import Deed
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.custody_judging import sha256_now
 from bmux_forensics.actions.custody_reading import known_changes, owner_of, resolved
 from bmux_forensics.actions.custody_record import Recorded

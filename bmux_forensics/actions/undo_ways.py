@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bmux_forensics.actions.custody import Deed, Notice, settle
+from bmux_forensics.actions.custody import Notice, settle
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.custody_judging import sha256_now
 from bmux_forensics.actions.door import Passage, change_file, locked_names
 from bmux_forensics.actions.serving import require_no_server

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from bmux_forensics.actions.compression import decompressed, packed_like
-from bmux_forensics.actions.custody import Deed, row_facts, settle
+from bmux_forensics.actions.custody import settle
+from bmux_forensics.actions.custody_facts import Deed, row_facts
 from bmux_forensics.actions.door import LOCK_TIMEOUT, Passage
 from bmux_forensics.actions.door_together import Change, Result, change_together
 from bmux_forensics.actions.serving import Watch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import bmux_forensics as bf
-from bmux_forensics.actions.custody import Deed
+from bmux_forensics.actions.custody_facts import Deed
 from bmux_forensics.actions.custody_record import PROCESSES, records
 from bmux_forensics.actions.door import Passage, change_file
 from bmux_forensics.store.journal import INTENT, OUTCOME, last_entry, read_journal

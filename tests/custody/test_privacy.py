@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import bmux_forensics as bf
-from bmux_forensics.actions.custody import MOST_KEYS, Deed, plan_facts
+from bmux_forensics.actions.custody_facts import MOST_KEYS, Deed, plan_facts
 from bmux_forensics.store.journal import read_journal
 from tests.actions.scenes import ALPHA, EVIL_NAME, save
 from tests.worlds import SECRET, World, contexts_tree, pane, part, runtime, session
