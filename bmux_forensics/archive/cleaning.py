@@ -371,6 +371,8 @@ class _Run:
             meant = merged([*meant, *part.meant])
             if self.on_progress is not None:
                 self.on_progress(len(rows), len(files))
+        if work.copies is not None:
+            work.copies.tidy(file.copy for file in files)
         return tuple(rows), tuple(meant), tuple(dict.fromkeys(notes))
 
     def _parts(self, work: CleanWork, files: Sequence[Due]) -> Iterator[ChunkCleaned]:

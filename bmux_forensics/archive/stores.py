@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from bmux_forensics.errors import FileMissingError, FileUnreadableError, UsageError, WriteError
+from bmux_forensics.store.folder import MAKE, Folder, write_all
+from bmux_forensics.store.leftovers import sweep, temp_name
 
 Options = Mapping[str, Any]
 """What fsspec is told about a store: ``storage_options``, as pandas and Dask call them."""
@@ -173,6 +174,18 @@ class Destination:
             ) from error
         return shown(place)
 
+    def tidy(self, names: Iterable[str]) -> None:
+        """Remove what killed writers left where files of these names are.
+
+        Whose process is not proven gone may still be writing: its file stays. So does what
+        somebody else made. In a store nothing half-written is ever left.
+        """
+        if self.is_remote:
+            return
+        for path in {Path(self.place(name)).parent for name in names}:
+            with suppress(OSError), Folder(path) as folder:
+                sweep(folder)
+
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file that is there already; None when there is none.
 
@@ -198,14 +211,16 @@ class Destination:
 def _put_locally(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all, and is still there after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - both are names of the same folder
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 - as above
-        raise
+    temporary = temp_name(path.name, "copy")
+    with Folder(path.parent) as folder:
+        try:
+            descriptor = folder.open(temporary, MAKE)
+            try:
+                write_all(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            folder.replace(temporary, path.name)
+        except BaseException:
+            folder.discard(temporary)
+            raise

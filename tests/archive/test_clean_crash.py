@@ -105,9 +105,10 @@ from pathlib import Path
 from tests.custody.rehearsal import die_before
 import bmux_forensics as bf
 folder, step = Path(sys.argv[1]), int(sys.argv[2])
+output = sys.argv[4] if len(sys.argv) > 4 else None
 bf.preview_clean(folder, sessions=[sys.argv[3]], jobs=1)
 die_before(step)
-bf.clean(folder, sessions=[sys.argv[3]], jobs=1)
+bf.clean(folder, sessions=[sys.argv[3]], output=output, jobs=1)
 sys.setprofile(None)
 """
 
@@ -128,3 +129,19 @@ def test_killed_before_any_change_of_a_group(step: int, tmp_path: Path) -> None:
     assert sorted(paths[0].parent.iterdir()) == paths
     assert bf.verify().empty
     assert set(bf.history()["state"]) <= {"done", "failed"}
+
+
+@pytest.mark.parametrize("step", range(1, 9, 2))
+def test_killed_while_it_writes_copies_the_next_run_tidies_up(step: int, tmp_path: Path) -> None:
+    paths = [save(tmp_path / "archive" / f"{i}.json", world().raw) for i in range(2)]
+    out = tmp_path / "out"
+    foreign = save(out / ".0.json.somebody", b"mine")
+    process = child(
+        "-c", REHEARSAL, str(tmp_path / "archive"), str(step), ALPHA, str(out), folder=tmp_path
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err
+    done = bf.clean(tmp_path / "archive", sessions=[ALPHA], output=out, jobs=1)
+    assert done.counts["cleaned"] == len(paths)
+    assert sorted(out.iterdir()) == [foreign, out / "0.json", out / "1.json"]
+    assert (out / "0.json").read_bytes() == (out / "1.json").read_bytes()
