@@ -13,8 +13,14 @@ from bmux_forensics.actions.resurrect import (
     apply_resurrection,
     plan_of_resurrection,
     preview_resurrection,
+    resurrect,
 )
-from bmux_forensics.errors import AlreadyThereError, NotRewritableError, SnapshotChangedError
+from bmux_forensics.errors import (
+    AlreadyThereError,
+    FileUnreadableError,
+    NotRewritableError,
+    SnapshotChangedError,
+)
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from tests.actions.scenes import ALPHA, CONTEXT, GAMMA, save, world
 from tests.analysis.kills import kill
@@ -340,3 +346,15 @@ def test_every_context_of_the_scene_is_bound_again() -> None:
     there = read_snapshot(kill(world().snapshot(), [ALPHA]), "there")
     after = plan_of_resurrection(there, ALPHA, world().snapshot()).after
     assert [row["context_id"] for row in rows(after, "bindings")] == [CONTEXT]
+
+
+def test_the_size_limit_holds_for_both_files(tmp_path: Path) -> None:
+    then = save(tmp_path / "then.json", world().raw)
+    now = save(tmp_path / "now.json", without(world(), ALPHA).raw.ljust(len(world().raw) + 1))
+    limit = then.stat().st_size
+    for come_back in (preview_resurrection, resurrect):
+        for small in (limit, limit - 1):
+            with pytest.raises(FileUnreadableError, match=f"at most {small} bytes"):
+                come_back(ALPHA, then, now, size_limit=small)
+    assert now.stat().st_size == limit + 1
+    assert apply_resurrection(preview_resurrection(ALPHA, then, now)).passage.applied
