@@ -20,8 +20,8 @@ from bmux_forensics.actions.custody_reading import known_changes, owner_of, reso
 from bmux_forensics.actions.custody_record import PRUNED, Recorded, backup_key
 from bmux_forensics.actions.door import LOCK_TIMEOUT, locked_names
 from bmux_forensics.errors import UsageError, path_text
-from bmux_forensics.store.backup import Backup
-from bmux_forensics.store.backup import backups as _backups
+from bmux_forensics.store.backup_listing import Backup
+from bmux_forensics.store.backup_listing import backups as _backups
 from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.journal import append
 from bmux_forensics.store.refusals import writing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bmux_forensics.actions.custody_reading import known_changes, owner_of, resolved
 from bmux_forensics.snapshot.document import Snapshot
-from bmux_forensics.store.backup import backups
+from bmux_forensics.store.backup_listing import backups
 
 
 def oldest_save(path: Path, snapshot: Snapshot) -> datetime | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bmux_forensics.actions.custody_record import Recorded, backup_key
 from bmux_forensics.errors import EvidenceError, FileMissingError, ProofError, path_text
-from bmux_forensics.store.backup import Backup, backups
+from bmux_forensics.store.backup_listing import Backup, backups
 from bmux_forensics.store.reading import FileIdentity, read_regular
 
 

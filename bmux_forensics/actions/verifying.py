@@ -12,7 +12,7 @@ from bmux_forensics.actions.custody_judging import sha256_now
 from bmux_forensics.actions.custody_reading import known_changes, owner_of, resolved
 from bmux_forensics.actions.custody_record import PRUNED, Recorded, backup_key
 from bmux_forensics.errors import EvidenceError, path_text
-from bmux_forensics.store.backup import Backup, backups
+from bmux_forensics.store.backup_listing import Backup, backups
 from bmux_forensics.store.journal import Journal, read_journal
 from bmux_forensics.store.journal_lines import FORMAT, Flaw
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bmux_forensics.store.aside import free_name
-from bmux_forensics.store.backup import backups
+from bmux_forensics.store.backup_listing import backups
 from bmux_forensics.store.folder import READ, Folder
 from bmux_forensics.store.leftovers import is_made_here, parse, target_mark
 from bmux_forensics.store.placing import place

@@ -26,7 +26,7 @@ from bmux_forensics.cli.output import put, put_rows, safe_json
 from bmux_forensics.errors import ForensicsError, printable
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.snapshot.sections import SECTIONS
-from bmux_forensics.store import backup, journal_lines, leftovers, marker
+from bmux_forensics.store import backup_listing, journal_lines, leftovers, marker
 from bmux_forensics.tables.texts import csv_text
 from tests.worlds import SESSIONS, Part, World, part, session
 
@@ -208,7 +208,7 @@ def names(data: bytes) -> None:
     with may_refuse():
         host_in(name, host_pattern(name))
     leftovers.parse(name)
-    backup.parse_name(name, Path("/nowhere"), Path("snap.json"))
+    backup_listing.parse_name(name, Path("/nowhere"), Path("snap.json"))
 
 
 def markers(data: bytes) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bmux_forensics.errors import SnapshotChangedError, WriteError
-from bmux_forensics.store.backup import backups, keep_backup
+from bmux_forensics.store.backup import keep_backup
+from bmux_forensics.store.backup_listing import backups
 from bmux_forensics.store.reading import read_regular
 from bmux_forensics.store.replace import stage
 from bmux_forensics.store.state import open_state, state_path
