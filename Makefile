@@ -49,7 +49,7 @@ layers: $(VENV)/.dev  ## one direction of imports
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.dev  ## behaviour, properties, doctests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadscope
 
 notebooks: $(VENV)/.notebook  ## open JupyterLab where newcomers start
 	$(BIN)/jupyter lab notebooks/00-start-here.ipynb

@@ -19,7 +19,9 @@ from bmux_forensics.cli.output import put_json, put_rows
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
+    PartlyDoneError,
     SelectorError,
+    WriteError,
     several,
 )
 
@@ -194,12 +196,19 @@ def _run(request: _Request) -> int:
             put_json(document(None, error))
         raise
     amount = verdict(told)
-    if request.silent:
-        put_json(document(told, amount))
-    else:
-        show(told, quiet=request.quiet)
-        if amount is not None:
-            raise amount
+    try:
+        if request.silent:
+            put_json(document(told, amount))
+        else:
+            show(told, quiet=request.quiet)
+    except WriteError as untold:
+        done = told.counts["cleaned"]
+        if not done:
+            raise
+        found = f"{several(done, 'file')} cleaned, but {untold}"
+        raise PartlyDoneError("clean", found) from untold
+    if amount is not None and not request.silent:
+        raise amount
     return amount.exit_code if amount else 0
 
 

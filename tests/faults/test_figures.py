@@ -34,8 +34,10 @@ def test_a_run_prints_and_writes_what_was_tried_and_lost(
     test = tmp_path / "test_tries.py"
     test.write_text(TRIES)
     written = tmp_path / "out" / "figures.json"
+    # A base of its own: making the usual one takes rights from a folder that other tests are in.
+    base = ("--basetemp", str(tmp_path / "base"))
     done = subprocess.run(
-        [*ALONE, "--rootdir", str(tmp_path), *option, "--figures", str(written), str(test)],
+        [*ALONE, *base, "--rootdir", str(tmp_path), *option, "--figures", str(written), str(test)],
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,

@@ -57,9 +57,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Run the notebook through the gate, as `make test` does."""
     folder = tmp_path_factory.mktemp("broken")
     notebook(folder / "broken.ipynb")
+    # A base of its own: making the usual one takes rights from a folder that other tests are in.
     options = ("-p", "tests.notebook_gate", "--nbval", "-p", "no:cacheprovider", "-rA")
+    base = ("--basetemp", str(tmp_path_factory.mktemp("base") / "run"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), str(folder)],
+        [sys.executable, "-m", "pytest", *options, *base, "--rootdir", str(folder), str(folder)],
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "300", "BMUX_FORENSICS_STATE_DIR": str(folder / "state")},
         capture_output=True,
