@@ -209,9 +209,7 @@ def test_output_that_goes_nowhere_is_told(own: Path, tmp_path: Path) -> None:
     assert "the sessions are gone, but standard output" in done.stderr
     assert own.read_bytes() == WITHOUT_ALPHA
     copy = save(tmp_path / "c.json", world().raw)
-    done = shell(
-        f'"$0" -m bmux_forensics clean c.json --session alpha -y > /dev/full', tmp_path
-    )
+    done = shell('"$0" -m bmux_forensics clean c.json --session alpha -y > /dev/full', tmp_path)
     assert done.returncode == 5
     assert "1 file cleaned, but standard output" in done.stderr
     assert copy.read_bytes() == WITHOUT_ALPHA
