@@ -16,6 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _THREADS: Final = 8
+_NAME: Final = "bmux-forensics-waits"
 
 
 def at_once(step: Callable[[T], R], things: Sequence[T]) -> list[R]:
@@ -43,7 +44,7 @@ def at_once(step: Callable[[T], R], things: Sequence[T]) -> list[R]:
     threads = min(len(things), _THREADS)
     if threads < 2:  # noqa: PLR2004 - one has nobody to share with
         return [step(thing) for thing in things]
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads, _NAME) as pool:
         shares = [pool.submit(_each, step, things[i::threads]) for i in range(threads)]
     done = [share.result() for share in shares]
     return [done[i % threads][i // threads] for i in range(len(things))]
