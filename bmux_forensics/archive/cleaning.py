@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,33 +10,28 @@ import pandas as pd
 
 from bmux_forensics.actions.opening import SIZE_LIMIT
 from bmux_forensics.analysis.cleaning import Wish
-from bmux_forensics.archive.chunks import chunked, spread, workers_for
-from bmux_forensics.archive.cleaning_copies import (
-    Where,
-    copy_names,
-    is_only_here,
-    require_apart,
-)
+from bmux_forensics.archive.asking import Source
+from bmux_forensics.archive.cleaning_copies import Where
 from bmux_forensics.archive.cleaning_rows import (
-    ChunkCleaned,
     FileCleaned,
     Meant,
     Status,
     counted,
     files_frame,
-    merged,
     sessions_frame,
 )
-from bmux_forensics.archive.cleaning_work import CleanWork, Due, due_of, lost
+from bmux_forensics.archive.cleaning_run import (
+    Run,
+    destination_of,
+    files_due,
+    require_output,
+)
+from bmux_forensics.archive.cleaning_work import CleanWork, Due, due_of
 from bmux_forensics.archive.executors import Executor
-from bmux_forensics.archive.finding import STDIN, Found, find_files
-from bmux_forensics.archive.loading import Archive, Progress
-from bmux_forensics.archive.stores import Destination, Options, is_url
-from bmux_forensics.errors import SelectorError, UsageError
+from bmux_forensics.archive.loading import Progress
+from bmux_forensics.archive.stores import Destination, Options
+from bmux_forensics.errors import SelectorError
 from bmux_forensics.snapshot.identifiers import canonical_id
-
-Source = str | os.PathLike[str] | Archive
-"""A path, as in `load_archive`, or an archive that is there already."""
 
 
 @dataclass(frozen=True)
@@ -199,10 +193,10 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     (1, [['ops', 1]])
     """
     wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
-    copies = _destination(output, storage_options)
-    files = _due(sources, copies, storage_options)
+    copies = destination_of(output, storage_options)
+    files = files_due(sources, copies, storage_options)
     work = CleanWork(wish, look_only=True, size_limit=size_limit)
-    rows, meant, _ = _Run(jobs, executor, on_progress).done(work, files)
+    rows, meant, _ = Run(jobs, executor, on_progress).done(work, files)
     return CleanPlan(wish, rows, meant, _files=files, _copies=copies, _size_limit=size_limit)
 
 
@@ -236,7 +230,7 @@ def apply_clean(
         There are files in stores, or an executor, and the plan has no output.
     """
     copies, size_limit = plan._copies, plan._size_limit  # noqa: SLF001 - the same module
-    _require_output(plan._files, copies, executor)  # noqa: SLF001 - the same module
+    require_output(plan._files, copies, executor)  # noqa: SLF001 - the same module
     wanted = (Status.WOULD_CLEAN,) if copies is None else (Status.WOULD_CLEAN, Status.UNCHANGED)
     due = [
         due_of(file, sha256=row.sha256_before or "", ids=row.session_ids, copy=file.copy)
@@ -244,7 +238,7 @@ def apply_clean(
         if row.status in wanted
     ]
     work = CleanWork(plan.wish, keep_backups=backup, copies=copies, size_limit=size_limit)
-    rows, _, notes = _Run(jobs, executor, on_progress).done(work, due)
+    rows, _, notes = Run(jobs, executor, on_progress).done(work, due)
     done = {row.path: row for row in rows}
     told = tuple(done.get(row.path, row) for row in plan.rows)
     return CleanOutcome(plan.wish, told, plan.meant, notes)
@@ -298,86 +292,13 @@ def clean(  # noqa: PLR0913 - each is a word of the request
         As `preview_clean` and `apply_clean`.
     """
     wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
-    copies = _destination(output, storage_options)
-    files = _due(sources, copies, storage_options)
-    _require_output(files, copies, executor)
+    copies = destination_of(output, storage_options)
+    files = files_due(sources, copies, storage_options)
+    require_output(files, copies, executor)
     if wish.may_be_ambiguous and not each:
         work = CleanWork(wish, look_only=True, size_limit=size_limit)
-        rows, meant, _ = _Run(jobs, executor, None).done(work, files)
+        rows, meant, _ = Run(jobs, executor, None).done(work, files)
         CleanOutcome(wish, rows, meant).require_unambiguous()
     work = CleanWork(wish, keep_backups=backup, copies=copies, size_limit=size_limit)
-    rows, meant, notes = _Run(jobs, executor, on_progress).done(work, files)
+    rows, meant, notes = Run(jobs, executor, on_progress).done(work, files)
     return CleanOutcome(wish, rows, meant, notes)
-
-
-def _destination(output: Where | None, options: Options | None) -> Destination | None:
-    return None if output is None else Destination(output, options)
-
-
-def _due(
-    sources: Sequence[Source], copies: Destination | None, options: Options | None
-) -> tuple[Due, ...]:
-    """Return the files that are meant, each with the name of its copy where there is to be one."""
-    if not sources:
-        raise UsageError("clean", "no paths", expected="files, folders or globs")
-    files: Sequence[Found]
-    paths = [s for s in sources if not isinstance(s, Archive)]
-    if len(sources) == 1 and isinstance(sources[0], Archive):
-        files = sources[0].files
-        paths = [file.path if file.store is None else file.name for file in files]
-    else:
-        files = find_files(paths, options=options)
-    if any(file.path == STDIN for file in files):
-        raise UsageError("clean", "standard input", expected="files", advice="save it to a file")
-    names = copy_names(files) if copies is not None else [""] * len(files)
-    if copies is not None:
-        require_apart(copies, paths, names)
-    return tuple(due_of(file, copy=name) for file, name in zip(files, names, strict=True))
-
-
-def _require_output(
-    files: Sequence[Found], copies: Destination | None, executor: Executor | None
-) -> None:
-    """Refuse to change in place what is not a file of this machine."""
-    if copies is not None:
-        return
-    found = "an executor" if executor is not None else ""
-    if any(file.store is not None or is_url(file.path) for file in files):
-        found = "files in a store"
-    if found:
-        raise UsageError("clean", f"{found}, and no output", advice="say where copies are to go")
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Who does the work, and who is told."""
-
-    jobs: int | None
-    executor: Executor | None
-    on_progress: Progress | None
-
-    def done(
-        self, work: CleanWork, files: Sequence[Due]
-    ) -> tuple[tuple[FileCleaned, ...], tuple[Meant, ...], tuple[str, ...]]:
-        """Do some work on all files, in order."""
-        if self.jobs is not None and self.jobs < 1:
-            raise UsageError("jobs", str(self.jobs), expected="at least 1")
-        rows: list[FileCleaned] = []
-        notes: list[str] = []
-        meant: list[Meant] = []
-        for part in self._parts(work, files):
-            rows += part.files
-            notes += part.notes
-            meant = merged([*meant, *part.meant])
-            if self.on_progress is not None:
-                self.on_progress(len(rows), len(files))
-        if work.copies is not None:
-            work.copies.tidy(file.copy for file in files)
-        return tuple(rows), tuple(meant), tuple(dict.fromkeys(notes))
-
-    def _parts(self, work: CleanWork, files: Sequence[Due]) -> Iterator[ChunkCleaned]:
-        here = any(file.is_only_here for file in files)
-        here = here or (work.copies is not None and is_only_here(work.copies))
-        jobs = 1 if here else workers_for(files, self.jobs)
-        executor = None if here else self.executor
-        return spread(work, chunked(files), jobs=jobs, lost=lost, executor=executor)

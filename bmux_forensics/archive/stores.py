@@ -209,7 +209,7 @@ class Destination:
 
 
 def _put_locally(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all, and is still there after a power cut."""
+    """Write a file that appears whole or not at all: its bytes are on the disk before its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temp_name(path.name, "copy")
     with Folder(path.parent) as folder:
