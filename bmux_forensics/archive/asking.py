@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -13,6 +14,7 @@ from bmux_forensics.analysis.search import Search, gathered
 from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.loading import Archive, load_archive
 from bmux_forensics.archive.stores import Options
+from bmux_forensics.errors import UsageError
 
 Source = str | os.PathLike[str] | Archive
 """A path, as in `load_archive`, or an archive that is there already."""
@@ -22,11 +24,29 @@ def archive_of(sources: tuple[Source, ...], **options: Any) -> Archive:
     """Return the archive that is the only source, or that some paths make.
 
     The options are those of `load_archive`; an archive that is there already has its own.
+
+    Raises
+    ------
+    UsageError
+        As `meant_by`.
     """
-    if len(sources) == 1 and isinstance(sources[0], Archive):
-        return sources[0]
+    archive, paths = meant_by(sources)
+    return load_archive(*paths, **options) if archive is None else archive
+
+
+def meant_by(sources: Sequence[Source]) -> tuple[Archive | None, list[str | os.PathLike[str]]]:
+    """Return the archive that is the only source, or the paths that all of them are.
+
+    Raises
+    ------
+    UsageError
+        There is an archive beside something else: none of them may be left out in silence.
+    """
+    archives = [source for source in sources if isinstance(source, Archive)]
+    if archives and len(sources) > 1:
+        raise UsageError("archive", "an archive beside others", expected="one archive, or paths")
     paths = [source for source in sources if not isinstance(source, Archive)]
-    return load_archive(*paths, **options)
+    return (archives[0] if archives else None), paths
 
 
 def timeline(

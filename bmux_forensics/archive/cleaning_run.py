@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bmux_forensics.archive.asking import Source
+from bmux_forensics.archive.asking import Source, meant_by
 from bmux_forensics.archive.chunks import chunked, spread, workers_for
 from bmux_forensics.archive.cleaning_copies import (
     Where,
@@ -17,7 +17,7 @@ from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Mean
 from bmux_forensics.archive.cleaning_work import CleanWork, Due, due_of, lost
 from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.finding import STDIN, Found, find_files
-from bmux_forensics.archive.loading import Archive, Progress
+from bmux_forensics.archive.loading import Progress
 from bmux_forensics.archive.stores import Destination, Options, is_url
 from bmux_forensics.errors import UsageError
 
@@ -34,9 +34,9 @@ def files_due(
     if not sources:
         raise UsageError("clean", "no paths", expected="files, folders or globs")
     files: Sequence[Found]
-    paths = [s for s in sources if not isinstance(s, Archive)]
-    if len(sources) == 1 and isinstance(sources[0], Archive):
-        files = sources[0].files
+    archive, paths = meant_by(sources)
+    if archive is not None:
+        files = archive.files
         paths = [file.path if file.store is None else file.name for file in files]
     else:
         files = find_files(paths, options=options)

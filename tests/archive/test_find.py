@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -99,3 +101,20 @@ def test_what_the_verb_refuses(cli: Run, tmp_path: Path) -> None:
     assert (nothing.code, nothing.out) == (3, "")
     told = cli("find", "--json", "zzz", DAY, torn).document("find")
     assert told["error"]["kind"] == "partly-done"
+
+
+def test_an_archive_beside_another_source_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.json", world().raw)
+    archive = bf.load_archive(path)
+    ask: list[Callable[..., object]] = [
+        bf.timeline,
+        partial(bf.find, "alpha"),
+        partial(bf.clean, all_sessions=True),
+        partial(bf.export, output=tmp_path / "out"),
+        bf.report,
+    ]
+    for one in ask:
+        for sources in ((archive, path), (archive, archive)):
+            with pytest.raises(UsageError, match="an archive beside others"):
+                one(*sources)
+    assert path.read_bytes() == world().raw

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import bmux_forensics as bf
-from bmux_forensics.errors import several
+from bmux_forensics.errors import UsageError, several
 from bmux_forensics.notebook.cells import rows_of
 from bmux_forensics.notebook.display import named
 from bmux_forensics.notebook.evidence import Evidence, records
@@ -99,7 +99,7 @@ def report(
     Raises
     ------
     UsageError
-        As `load_archive`.
+        As `load_archive`; or there is an archive beside something else.
     FileMissingError
         No path was given, and bmux has no snapshot here.
 
@@ -109,7 +109,10 @@ def report(
     >>> page.startswith("<!doctype html>"), "naïve ☃" in page
     (True, True)
     """
-    archive = sources[0] if sources and isinstance(sources[0], bf.Archive) else None
+    archives = [source for source in sources if isinstance(source, bf.Archive)]
+    if archives and len(sources) > 1:
+        raise UsageError("report", "an archive beside others", expected="one archive, or paths")
+    archive = archives[0] if archives else None
     if archive is None:
         archive = bf.load_archive(*sources, tz=tz, host_pattern=host_pattern, show_env=show_env)
     gathered = gather(archive, redaction=redaction, show_env=show_env)
