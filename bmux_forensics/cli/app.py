@@ -128,7 +128,8 @@ def _spell_what_cannot_be_shown(stream: TextIO) -> None:
     stream.reconfigure(errors="backslashreplace")
     values = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     if stream.isatty() and next(filter(None, values), None) in ("C", "POSIX"):
-        stream.reconfigure(encoding="ascii")  # Python itself would send UTF-8 there
+        # Python itself would send UTF-8 there; another encoding alone is a strict one again
+        stream.reconfigure(encoding="ascii", errors="backslashreplace")
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.actions.scenes import ALPHA, DASH, Trace, below, save, world
 from tests.analysis.reference_kill import killed
+from tests.worlds import World, part, session
 
 from .conftest import Run, Terminal
 
@@ -170,12 +171,19 @@ def test_the_c_locale_gets_ascii_on_a_terminal(terminal: Open, run: Run, snapsho
         assert done.out.isascii()
 
 
+def test_names_beyond_ascii_are_spelled_on_a_terminal_of_the_c_locale(
+    terminal: Open, snapshot: Path
+) -> None:
+    save(snapshot, World((part("sessions", [session(ALPHA, "naïve ☃")]),)).raw)
+    screen = terminal("info", snapshot, env={"LC_ALL": "C"})
+    assert screen.finish() == 0
+    assert r"na\xefve \u2603" in screen.shown
+
+
 def test_unicode_names_survive_the_c_locale_in_json(run: Run, snapshot: Path) -> None:
     raw = world().raw
     assert b"alpha" not in raw  # payloads are numbers
     name = "naïve ☃ 😀"
-    from tests.worlds import World, part, session  # noqa: PLC0415 - one test's own world
-
     save(snapshot, World((part("sessions", [session(ALPHA, name)]),)).raw)
     strict = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = run("info", "--json", snapshot, env=strict)
