@@ -333,11 +333,21 @@ def _status(error: ForensicsError) -> Status:
 
 
 def _reason(error: ForensicsError, file: Found) -> str:
-    """Return what is wrong without the path, which has a column of its own."""
+    """Return what is wrong without the path, which has a column of its own.
+
+    Examples
+    --------
+    >>> _reason(FileMissingError("a.json", "no such file"), Found("a.json", "/day/a.json"))
+    'no such file'
+    >>> _reason(FileMissingError("a.json.lock", "no such file"), Found("a.json", "/day/a.json"))
+    'a.json.lock: no such file'
+    """
     text = str(error)
     for path in (file.name, file.path):
-        text = text.removeprefix(printable(path))
-    return text.lstrip(":, ")
+        name = printable(path)
+        if text.startswith((f"{name}:", f"{name},")):  # and not what stands beside the file
+            return text[len(name) :].lstrip(":, ")
+    return text
 
 
 def lost(files: Chunk) -> ChunkCleaned:

@@ -72,7 +72,7 @@ class Place:
         except UsageError:
             raise
         except Exception as error:
-            found = getattr(error, "strerror", None) or meaning(error)
+            found = (getattr(error, "strerror", None) or "").lower() or meaning(error)
             where = shown(os.fspath(self.target.where))
             raise WriteError(where, found, advice="write elsewhere") from error
 

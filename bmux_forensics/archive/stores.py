@@ -168,7 +168,7 @@ class Destination:
         except UsageError:
             raise
         except Exception as error:
-            text = getattr(error, "strerror", None) or getattr(error, "found", None)
+            text = (getattr(error, "strerror", None) or "").lower() or getattr(error, "found", None)
             raise WriteError(
                 shown(place), text or meaning(error), advice="write elsewhere"
             ) from error

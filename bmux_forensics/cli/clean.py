@@ -200,7 +200,7 @@ def _run(request: _Request) -> int:
         if request.silent:
             put_json(document(told, amount))
         else:
-            show(told, quiet=request.quiet)
+            show(told, each=request.each, quiet=request.quiet)
     except WriteError as untold:
         done = told.counts["cleaned"]
         if not done:

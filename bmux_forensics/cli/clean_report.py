@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from bmux_forensics.cli.endings import failure
@@ -51,16 +52,20 @@ def _nothing_readable(first: Any, count: int) -> EvidenceError:
 
 def put_meant(told: bf.CleanPlan | bf.CleanOutcome, *, err: bool = False) -> None:
     """Show which sessions are meant, and in how many files."""
-    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
-
-    rows = [
-        (row["session_id"], row["name"], row["files"])
-        for row in records(told.sessions.drop_duplicates("session_id"))
-    ]
+    rows = [(row["session_id"], row["name"], row["files"]) for row in _meant(told)]
     put_rows(("session_id", "name", "files"), rows, title="Sessions to clean out", err=err)
 
 
-def show(told: bf.CleanPlan | bf.CleanOutcome, *, quiet: bool) -> None:
+def _meant(told: bf.CleanPlan | bf.CleanOutcome) -> list[dict[str, Any]]:
+    """Return each session once, whichever selectors mean it, with how many files have it."""
+    from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
+
+    has = Counter(one for ids in told.files["removed_session_ids"] for one in set(ids))
+    rows = records(told.sessions.drop_duplicates("session_id"))
+    return [{**row, "files": max(row["files"], has[row["session_id"]])} for row in rows]
+
+
+def show(told: bf.CleanPlan | bf.CleanOutcome, *, each: bool, quiet: bool) -> None:
     """Show the sessions and, of the files, whatever was not left alone."""
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
@@ -73,10 +78,10 @@ def show(told: bf.CleanPlan | bf.CleanOutcome, *, quiet: bool) -> None:
     put_rows(columns, rows, title="Files")
     if quiet:
         return
-    for row in records(told.sessions.drop_duplicates("session_id")):
+    for row in _meant(told):
         named = f" ({row['name']})" if row["name"] else ""
         say(f"session {row['session_id']}{named}: in {several(row['files'], 'file')}")
-    for selector in told.ambiguous:
+    for selector in () if each else told.ambiguous:
         say(f"{selector!r} means several sessions: with --yes it needs --each")
     for note in getattr(told, "notes", ()):
         say(note)

@@ -435,3 +435,21 @@ def test_a_folder_that_is_not_on_the_disk_is_told_of_each_of_its_files(
     assert set(failed["reason"]) == {failed["reason"].iloc[0]}
     assert failed["reason"].iloc[0].startswith("the new bytes are in place, but not on the disk")
     assert below(archive) == ["a.gz", "a.json", "a.xz", "a.zst", "b.json"]
+
+
+def test_a_session_that_two_selectors_mean_is_counted_in_every_file(
+    tmp_path: Path, cli: Run
+) -> None:
+    for name, called in (("a", "old"), ("b", "new"), ("c", "new")):
+        one = World((part("sessions", [session(LOST, called)]),))
+        save(tmp_path / "day" / f"{name}.json", one.raw)
+    both = ("--session", "old", "--session", "new")
+    assert f"session {LOST} (old): in 3 files" in cli("clean", "day", *both, "--dry-run").err
+
+
+def test_who_said_each_is_not_told_to(archive: Path, cli: Run) -> None:
+    save(archive / "c.json", World((part("sessions", [session(LOST, "alpha")]),)).raw)
+    asked = ("clean", archive, "--session", "alpha")
+    assert "it needs --each" in cli(*asked, "--dry-run").err
+    assert "--each" not in cli(*asked, "--each", "--dry-run").err
+    assert "--each" not in cli(*asked, "--each", "--yes").err
