@@ -14,7 +14,7 @@ from bmux_forensics.actions.custody_facts import Deed, plan_facts
 from bmux_forensics.actions.door import is_own_snapshot
 from bmux_forensics.analysis.encoding import REWRITTEN, carry_out
 from bmux_forensics.analysis.plans import plan_kill, process_groups, removed_contexts
-from bmux_forensics.analysis.selectors import resolve
+from bmux_forensics.analysis.selectors import listed, resolve
 from bmux_forensics.errors import ProofError, UsageError
 from bmux_forensics.snapshot.document import Snapshot
 from bmux_forensics.tables.build import Tables
@@ -214,6 +214,7 @@ def plan_of_kill(
     EvidenceError
         The envelope or a section that is needed is not one that bmux would take.
     """
+    selectors = listed(selectors, "kill")
     if bool(selectors) == all_sessions:
         raise UsageError(
             "kill",

@@ -6,11 +6,11 @@ we refuse a selector that means more than one session, and an empty one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from bmux_forensics.errors import NoSuchSessionError, SelectorError
+from bmux_forensics.errors import NoSuchSessionError, SelectorError, UsageError
 from bmux_forensics.snapshot.identifiers import canonical_id
 
 
@@ -50,6 +50,25 @@ def _is_text(selector: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def listed(texts: Iterable[str], where: str) -> tuple[str, ...]:
+    """Return what may be several texts; one alone is refused: each of its letters would count.
+
+    Raises
+    ------
+    UsageError
+        It is one text.
+
+    Examples
+    --------
+    >>> listed(["ops", "3c54"], "kill")
+    ('ops', '3c54')
+    """
+    if isinstance(texts, str):
+        found = f"the text {texts!r}"
+        raise UsageError(where, found, expected="a list", advice=f"write [{texts!r}]")
+    return tuple(texts)
 
 
 def resolve(sessions: pd.DataFrame, selectors: Sequence[str], where: str) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bmux_forensics.actions.opening import SIZE_LIMIT
 from bmux_forensics.analysis.cleaning import Wish
+from bmux_forensics.analysis.selectors import listed
 from bmux_forensics.archive.asking import Source
 from bmux_forensics.archive.cleaning_copies import Where
 from bmux_forensics.archive.cleaning_rows import (
@@ -192,7 +193,8 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     >>> plan.counts["would-clean"], plan.sessions[["name", "files"]].values.tolist()
     (1, [['ops', 1]])
     """
-    wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
+    wants = listed(sessions, "clean"), listed(orphans, "clean")
+    wish = Wish(*wants, all_sessions, repair, scrub)
     copies = destination_of(output, storage_options)
     files = files_due(sources, copies, storage_options)
     work = CleanWork(wish, look_only=True, size_limit=size_limit)
@@ -291,7 +293,8 @@ def clean(  # noqa: PLR0913 - each is a word of the request
     UsageError
         As `preview_clean` and `apply_clean`.
     """
-    wish = Wish(tuple(sessions), tuple(orphans), all_sessions, repair, scrub)
+    wants = listed(sessions, "clean"), listed(orphans, "clean")
+    wish = Wish(*wants, all_sessions, repair, scrub)
     copies = destination_of(output, storage_options)
     files = files_due(sources, copies, storage_options)
     require_output(files, copies, executor)

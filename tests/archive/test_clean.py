@@ -453,3 +453,17 @@ def test_who_said_each_is_not_told_to(archive: Path, cli: Run) -> None:
     assert "it needs --each" in cli(*asked, "--dry-run").err
     assert "--each" not in cli(*asked, "--each", "--dry-run").err
     assert "--each" not in cli(*asked, "--each", "--yes").err
+
+
+def test_one_text_is_no_list_of_sessions(archive: Path) -> None:
+    before = Trace.of(archive / "a.json")
+    snapshot = bf.open_snapshot(archive / "a.json")
+    for refused in (
+        lambda: bf.clean(archive, sessions=ALPHA, each=True),
+        lambda: bf.preview_clean(archive, orphans="lost"),
+        lambda: bf.plan_of_kill(snapshot, ALPHA),
+        lambda: bf.kill(archive / "a.json", ALPHA),
+    ):
+        with pytest.raises(UsageError, match=r"expected a list, found the text '.*'; write \["):
+            refused()
+    assert Trace.of(archive / "a.json") == before
