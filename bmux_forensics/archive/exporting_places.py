@@ -28,6 +28,7 @@ DATABASE: Final = "snapshots.sqlite"
 UNFINISHED: Final = ".unfinished"
 """The folder of files that are being written."""
 
+_PRIVATE: Final = 0o600  # as the parts have it: names, folders and commands are in them
 _TABLES: Final = "|".join((*table_names(), FILES))
 _OURS: Final = re.compile(
     rf"{ABOUT}|(?:{re.escape(UNFINISHED)}/)?(?:{re.escape(DATABASE)}|(?:{_TABLES})\.(?:csv|jsonl))"
@@ -93,11 +94,13 @@ class Place:
                     found.put_file(str(path), place)
             return
         scratch_folder = self.folder / UNFINISHED
-        scratch_folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch_folder.mkdir(mode=0o700, exist_ok=True)
         paths = [scratch_folder / name for name in names]
         try:
             yield paths
             for path, name in zip(paths, names, strict=True):
+                path.chmod(_PRIVATE)
                 path.replace(self.folder / name)
         finally:
             for path in paths:

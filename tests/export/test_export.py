@@ -386,3 +386,11 @@ def test_a_path_that_is_not_there_costs_no_export(cli: Run, tmp_path: Path) -> N
     assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
     assert cli("export", tmp_path / "gone", "-o", tmp_path / "new").code == 3
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_export_is_for_nobody_else_to_read(form: str, tmp_path: Path) -> None:
+    bf.export(DAYS[0], output=tmp_path / "out", form=form)
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(files) > 1
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
