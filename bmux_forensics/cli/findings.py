@@ -72,7 +72,7 @@ def counts_line(severities: Iterable[str]) -> str:
 
 
 def put_changes(changes: pd.DataFrame, *, err: bool = False) -> None:
-    """Show the plan of a repair, row by row."""
+    """Show the plan of a repair or a resurrection, row by row."""
     from bmux_forensics.cli.frames import records  # noqa: PLC0415 - pandas: not for --help
 
     rows = records(changes)
@@ -87,7 +87,7 @@ def _change(row: Row) -> Entry:
     told = [row["key"], f"at {row['json_pointer'] or '/'}"]
     if row["action"] == "set" and len(row["new"] or "") <= _LONGEST_VALUE:
         told.append(f"to {row['new']}")
-    return row["action"], what, f"{' '.join(told)}, because of {row['cause']}"
+    return row["action"], what, f"{' '.join(told)} ({row['cause']})"
 
 
 def put_entries(entries: Sequence[Entry], *, err: bool = False) -> None:

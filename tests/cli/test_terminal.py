@@ -190,3 +190,14 @@ def test_unicode_names_survive_the_c_locale_in_json(run: Run, snapshot: Path) ->
     assert done.out.isascii()
     assert done.document("info")["snapshots"][0]["sessions"][0]["name"] == name
     assert os.fsencode(name) not in done.out.encode()
+
+
+def test_the_plan_of_a_resurrection_reads_as_sentences(terminal: Open, snapshot: Path) -> None:
+    day = Path(__file__).parents[2] / "sample_snapshots" / "alpha4-day"
+    source = day / "bmux-snapshot-v1.20261122T115637Z.json"
+    save(snapshot, (day / "bmux-snapshot-v1.20261122T115652Z.json").read_bytes())
+    screen = terminal("resurrect", "ops", "--from", source, "--into", snapshot)
+    screen.read_until(QUESTION)
+    assert "at /0 (comes back with its session)" in " ".join(screen.shown.split())
+    screen.type("n\n")
+    assert screen.finish() == 1
