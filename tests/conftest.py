@@ -27,4 +27,11 @@ settings.register_profile(
     derandomize=False,
     max_examples=2_000,
 )
+# `make mutants` asks of each changed program only whether something fails, not what at least.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("default"),
+    max_examples=15,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile(os.environ.get("BMUX_FORENSICS_TEST_PROFILE", "default"))
