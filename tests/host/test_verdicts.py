@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -240,6 +241,35 @@ def test_a_stopped_pane_is_confirmed(nursery: Nursery, judge: Judge) -> None:
     child = nursery.start(["sleep", "120"])
     os.killpg(child.pid, signal.SIGSTOP)
     assert judge([child.pid]).verdicts == ["confirmed"]
+
+
+def test_the_claims_stay_as_they_are_with_a_fresh_index(judge: Judge) -> None:
+    judged = judge([2, 3])
+    claims = judged.table[[*CLAIM_DTYPES]].set_axis([7, 8])
+    again = judge_groups(claims, judged.census)
+    assert list(again.columns) == [*CLAIM_DTYPES, *EVIDENCE_DTYPES]
+    assert list(again.index) == [0, 1]
+    assert list(claims.index) == [7, 8]
+
+
+def test_a_folder_matches_only_where_both_are_known(nursery: Nursery, judge: Judge) -> None:
+    child, gone = nursery.start(["sleep", "120"]), nursery.start(["true"])
+    gone.wait()
+    table = judge([child.pid, gone.pid], cwd=str(nursery.folder)).table
+    assert table["cwd_matches"].tolist() == [True, pd.NA]
+    assert judge([child.pid]).table["cwd_matches"].isna().all()
+
+
+def test_from_two_on_a_number_is_looked_at(nursery: Nursery, judge: Judge) -> None:
+    """The census is told of the same process under each number."""
+    child = nursery.start(["sleep", "120"])
+    judged = judge([child.pid])
+    processes = judged.census.processes
+    for number, members in ((0, 0), (1, 0), (2, 1)):
+        moved = processes[processes["pid"] == child.pid].assign(pgid=number)
+        census = replace(judged.census, processes=moved.astype(processes.dtypes))
+        claims = judged.table[[*CLAIM_DTYPES]].assign(pgid=number)
+        assert judge_groups(claims, census)["members"].tolist() == [members]
 
 
 def test_nothing_claimed_gives_the_same_columns(judge: Judge) -> None:

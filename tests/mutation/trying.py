@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import time
 from collections import defaultdict
@@ -29,10 +28,11 @@ from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 FOLDER = Path("mutants")
 RESULTS = FOLDER / "results.json"
-PATIENCE = 20
-"""How many times longer than unchanged code a mutant may take until it counts as endless."""
+PATIENCE = 5
+"""How many times longer than unchanged code a mutant may take in a test until it is endless."""
 
-_LEAST_SECONDS = 20
+_LEAST_SECONDS = 2.0  # of computing
+_LEAST_WAIT = 30.0  # for something else, on a machine that may be busy
 _NOTICED, _SURVIVED, _BROKEN = 1, 0, 2
 
 
@@ -67,11 +67,19 @@ def try_all(mutants: Sequence[str], told: Callable[[str], None]) -> dict[str, st
     RuntimeError
         The tests do not even hold for the code as it stands.
     """
-    loop = Loop(mutants, told)
+    loop = Loop(mutants, told, RESULTS.absolute())
     here = Path.cwd()
     os.chdir(FOLDER)
     try:
-        options = ["--rootdir=.", "-s", "-q", "-o", "tmp_path_retention_policy=none"]
+        options = [
+            "--rootdir=.",
+            "-s",
+            "-q",
+            "--tb=no",
+            "--assert=plain",
+            "-o",
+            "tmp_path_retention_policy=none",
+        ]
         selection = config().pytest_add_cli_args_test_selection
         code = pytest.main(
             [*options, *config().pytest_add_cli_args, *selection], plugins=[Plugin(loop)]
@@ -110,9 +118,10 @@ class Running:
 class Loop:
     """Runs the collected tests once as they are, then for each mutant."""
 
-    def __init__(self, mutants: Sequence[str], told: Callable[[str], None]) -> None:
+    def __init__(self, mutants: Sequence[str], told: Callable[[str], None], results: Path) -> None:
         self.mutants = mutants
         self.told = told
+        self.path = results
         self.results: dict[str, str] = {}
         self.reached = Reached()
         self.running: dict[int, Running] = {}
@@ -151,8 +160,6 @@ class Loop:
 
     def start(self, session: pytest.Session, mutant: str, tests: Sequence[pytest.Item]) -> None:
         """Fork a child that runs the tests until one fails."""
-        usual = sum(self.reached.seconds[item] for item in tests)
-        limit = int(max(_LEAST_SECONDS, usual * PATIENCE))
         reading, writing = os.pipe()
         pid = os.fork()
         if pid:
@@ -161,11 +168,27 @@ class Loop:
             return
         code = _BROKEN
         try:
-            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-            signal.alarm(limit)
-            code = _try_one(session, mutant, tests, writing)
+            code = self.child(session, mutant, tests, writing)
         finally:
             os._exit(code)
+
+    def child(
+        self, session: pytest.Session, mutant: str, tests: Sequence[pytest.Item], pipe: int
+    ) -> int:
+        """Run the tests until one fails, or takes so long that a signal ends this child."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        set_mutant_under_test(mutant)
+        for number, item in enumerate(tests):
+            usual = self.reached.seconds[item] * PATIENCE
+            signal.setitimer(signal.ITIMER_PROF, _LEAST_SECONDS + usual)
+            signal.setitimer(signal.ITIMER_REAL, _LEAST_WAIT + usual)
+            _run(item)
+            if session.testsfailed:
+                os.write(pipe, str(number).encode())
+                return _NOTICED
+        return _SURVIVED
 
     def reap(self) -> None:
         """Wait for a child and take what it says."""
@@ -182,21 +205,9 @@ class Loop:
             with suppress(ValueError):
                 noticing.remove(test)
             noticing.insert(0, test)
-        if len(self.results) % 50 == 0:
+        if len(self.results) % 20 == 0:
             self.told(f"{len(self.results)} of {len(self.mutants)} tried")
-
-
-def _try_one(session: pytest.Session, mutant: str, tests: Sequence[pytest.Item], pipe: int) -> int:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    set_mutant_under_test(mutant)
-    for number, item in enumerate(tests):
-        _run(item)
-        if session.testsfailed:
-            os.write(pipe, str(number).encode())
-            return _NOTICED
-    return _SURVIVED
+            remember(self.results, self.path)
 
 
 def _run(item: pytest.Item) -> None:
@@ -223,15 +234,15 @@ class Plugin:
         return True
 
 
-def known() -> dict[str, str]:
+def known(path: Path = RESULTS) -> dict[str, str]:
     """Return what became of the mutants that were tried before, in the folder as it is."""
-    results: dict[str, str] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     return results
 
 
-def remember(results: Mapping[str, str]) -> None:
+def remember(results: Mapping[str, str], path: Path = RESULTS) -> None:
     """Write down what became of mutants, beside what is known."""
-    RESULTS.write_text(json.dumps(known() | dict(results), indent=1))
+    path.write_text(json.dumps(known(path) | dict(results), indent=1))
 
 
 def still_open(mutants: Sequence[str]) -> Iterator[str]:

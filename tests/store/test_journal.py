@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -103,6 +104,21 @@ def test_an_entry_taken_out_of_the_middle_is_missed(count: int, gone: int) -> No
     lines = chain(count).splitlines(keepends=True)
     del lines[min(gone, count - 2)]
     assert [flaw.kind for flaw in read(b"".join(lines))[1]] == ["chain"]
+
+
+def test_a_line_is_as_it_is_documented() -> None:
+    """Compact JSON, the hash of the entry's own bytes in front; what is no JSON is not written."""
+    facts = {"format": 1, "number": 1, "id": "a", "kind": "b", "when": "", "prev": NOTHING_BEFORE}
+    body = f'{{"format":1,"number":1,"id":"a","kind":"b","when":"","prev":"{"0" * 64}"}}'.encode()
+    line = (
+        b'{"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'","entry":' + body + b"}\n"
+    )
+    assert render(facts) == line
+    entry = parse(line[:-1])
+    assert entry is not None
+    assert (entry.offset, entry.size) == (0, len(line))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        render({**facts, "seconds": float("nan")})
 
 
 @given(st.binary(max_size=300), st.integers(0, 3))
