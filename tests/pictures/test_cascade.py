@@ -54,7 +54,8 @@ def test_what_goes_what_empties_and_what_dangles_have_marks_of_their_own(plan: b
     assert found["becomes empty"] == 2
     assert found["stays, and points at nothing"] == 2
     assert picture.alt == (
-        "what the plan does: 6 rows go; 2 rows become empty; 2 rows stay, and point at nothing"
+        "what the plan does: 6 rows go; 2 rows become empty; 2 rows stay, and point at nothing;"
+        " and 10 rows inside rows that go"
     )
     assert "attached_streams" in words(picture)
 

@@ -71,7 +71,7 @@ def draw_cascade(
     --------
     >>> day = "sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json"
     >>> draw_cascade(bf.plan_of_kill(bf.open_snapshot(day), ["ops"])).alt
-    'what the plan does: 2 rows go'
+    'what the plan does: 2 rows go; and 2 rows inside rows that go'
     """
     shown = cascade(plan, tables)
     columns: dict[int, list[Step]] = {}
@@ -80,6 +80,9 @@ def draw_cascade(
     heights = [sum(_height(s) + 12 for s in steps) for steps in columns.values()]
     wide = max(40 + len(columns) * (_BOX + _GAP) - _GAP, 520)
     counts = [f"{counted(n, 'row')} {_VERBS[action][n != 1]}" for action, n in shown.counts.items()]
+    inside = sum(len(step.rows) for step in shown.steps if step.contained)
+    if inside:
+        counts.append(f"and {counted(inside, 'row')} inside rows that go")
     words = "what the plan does: " + ("; ".join(counts) or "nothing")
     used = [sign for action, sign in SIGNS.items() if any(s.action == action for s in shown.steps)]
     picture, pen = sheet(wide, _TOP + max(heights, default=0) + 44, theme, words)
