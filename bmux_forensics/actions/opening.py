@@ -15,7 +15,7 @@ from bmux_forensics.errors import (
 )
 from bmux_forensics.host.paths import BmuxPaths, find_paths
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
-from bmux_forensics.store.reading import Digest, FileIdentity, read_regular
+from bmux_forensics.store.reading import Digest, FileIdentity, read_bytes, read_regular
 
 SIZE_LIMIT: Final = 1 << 30
 """No more bytes than this are read of one snapshot, decompressed, unless asked for."""
@@ -66,7 +66,7 @@ def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT, torn: boo
     if str(path) == STDIN:
         raw = limited(sys.stdin.buffer, "standard input", size_limit)
         return decompressed(raw, "standard input", size_limit, torn=torn)
-    return decompressed(read_regular(path, limit=size_limit)[0], str(path), size_limit, torn=torn)
+    return decompressed(read_bytes(path, limit=size_limit), str(path), size_limit, torn=torn)
 
 
 def open_for_change(

@@ -106,12 +106,11 @@ class FileIdentity:
 
         The change time is left out on purpose: a backup's hard link changes it.
         """
-        return (self.dev, self.ino, self.size, self.mtime_ns) == (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-        )
+        return (self.dev, self.ino, self.size, self.mtime_ns) == _content(status)
+
+
+def _content(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Digest:
@@ -185,28 +184,42 @@ def read_regular(
     """
     name = os.fspath(path)
     try:
-        real = Path(os.path.realpath(name))
-        _refuse_irregular(name, real.stat())
-        fd = os.open(real, _FLAGS)
+        real = os.path.realpath(name)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    data, status = _read_at(name, real, limit)
+    return data, FileIdentity.of(Path(real), status)
+
+
+def read_bytes(path: str | os.PathLike[str], *, limit: int | None = DEFAULT_LIMIT) -> bytes:
+    """Return what `read_regular` does without looking for the file's place; raises as it does."""
+    name = os.fspath(path)
+    return _read_at(name, name, limit)[0]
+
+
+def _read_at(name: str, place: str, limit: int | None) -> tuple[bytes, os.stat_result]:
+    try:
+        _refuse_irregular(name, os.stat(place))  # noqa: PTH116 - a thousand times over
+        fd = os.open(place, _FLAGS)
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     try:
-        return _read_stable(name, real, fd, limit)
+        return _read_stable(name, fd, limit)
     except OSError as error:
         raise _unreadable(name, error) from error
     finally:
         os.close(fd)
 
 
-def _read_stable(name: str, real: Path, fd: int, limit: int | None) -> tuple[bytes, FileIdentity]:
+def _read_stable(name: str, fd: int, limit: int | None) -> tuple[bytes, os.stat_result]:
     """Read until the file looks the same before and after."""
     for _ in range(_TRIES):
-        before = FileIdentity.of(real, os.fstat(fd))
-        _refuse_irregular(name, os.fstat(fd))
-        _refuse_large(name, before.size, limit)
+        before = os.fstat(fd)
+        _refuse_irregular(name, before)
+        _refuse_large(name, before.st_size, limit)
         os.lseek(fd, 0, os.SEEK_SET)
-        data = _read_whole(fd, before.size)
-        if len(data) == before.size and before.is_still(os.fstat(fd)):
+        data = _read_whole(fd, before.st_size)
+        if len(data) == before.st_size and _content(before) == _content(os.fstat(fd)):
             return data, before
     raise SnapshotChangedError(
         name, "the file keeps changing while it is read", advice="wait for its writer and try again"

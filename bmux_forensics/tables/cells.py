@@ -15,7 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bmux_forensics.snapshot.identifiers import are_canonical_bytes, canonical_id, canonical_owner
+from bmux_forensics.snapshot.identifiers import (
+    are_canonical,
+    are_canonical_bytes,
+    canonical_id,
+    canonical_owner,
+)
 from bmux_forensics.tables.schema import Kind
 from bmux_forensics.tables.walk import members
 
@@ -77,9 +82,20 @@ def _types(values: list[Any]) -> list[Any]:
     return [_TYPE_NAMES[type(v)] for v in values]
 
 
+def _ids(one: Callable[[Any], str | None]) -> Callable[[list[Any]], list[Any]]:
+    def read(values: list[Any]) -> list[Any]:
+        # Among other text and gaps there are ids as bmux spells them: asked about together.
+        usual = [v for v in values if type(v) is str and len(v) == _ID_LENGTH]
+        if not are_canonical(usual):
+            return [one(v) for v in values]
+        return [v if type(v) is str and len(v) == _ID_LENGTH else one(v) for v in values]
+
+    return read
+
+
 _READ: Final[dict[Kind, Callable[[list[Any]], list[Any]]]] = {
-    Kind.ID: lambda values: [canonical_id(v) for v in values],
-    Kind.OWNER: lambda values: [canonical_owner(v) for v in values],
+    Kind.ID: _ids(canonical_id),
+    Kind.OWNER: _ids(canonical_owner),
     Kind.TEXT: _text,
     Kind.KEY: _text,
     Kind.SECRET: _text,
