@@ -71,6 +71,37 @@ def test_a_touched_file_is_read_as_the_parser_reads_it(envelope: Envelope, data:
     assert found is None or found == parsing._parsed(bytes(raw), "x")
 
 
+def test_a_file_with_one_byte_changed_is_canonical_only_if_it_is_written_so() -> None:
+    payloads = (bytes([7, 42, 100]), bytes([255, 0]), bytes([10, 99]))
+    strange = encode_envelope(Envelope(1, 0, tuple(Section("[]", 1, data) for data in payloads)))
+    for raw in (strange, strange.replace(b'"[]"', b'"x"')):
+        for at in range(len(raw)):
+            for with_what in (b"", *(bytes([byte]) for byte in b" \n\0,-./0129:][a\xff")):
+                touched = raw[:at] + with_what + raw[at + 1 :]
+                found = read_canonical(touched)
+                assert found is None or encode_envelope(found) == touched
+
+
+@given(st.lists(st.text(" 0123459/:", min_size=9, max_size=13), min_size=1, max_size=4))
+def test_lines_of_all_kinds_are_values_only_as_bmux_writes_them(lines: list[str]) -> None:
+    frame = encode_envelope(Envelope(1, 0, (Section("x", 1, b"7"),)))
+    raw = frame.replace(b"        55", ",\n".join(lines).encode())
+    assert raw != frame or lines == ["        55"]
+    found = read_canonical(raw)
+    assert found is None or encode_envelope(found) == raw
+
+
+def test_a_line_of_any_length_is_no_value() -> None:
+    for gaps in ((256, 0), (256, 256), (1, -1), (-1, 1), (8, -8)):
+        lines = (b" " * (8 + gap) + b"77,\n" for gap in gaps)
+        payload = Envelope(1, 0, (Section("x", 1, b"M" * len(gaps)),))
+        raw = encode_envelope(payload)
+        touched = raw.replace(b"        77,\n        77\n", b"".join(lines)[:-2] + b"\n")
+        assert touched != raw
+        assert read_canonical(raw) == payload
+        assert read_canonical(touched) is None
+
+
 @pytest.mark.parametrize(
     "raw",
     [
