@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -141,29 +141,28 @@ def gathered(parts: Sequence[pd.DataFrame], hosts: pd.DataFrame) -> pd.DataFrame
     owners = hosts[["path", "host"]].rename(columns={"path": "snapshot"})
     whole = whole.astype({"snapshot": TEXT_DTYPE}).merge(owners, on="snapshot", how="left")
     whole = whole.sort_values("captured_at", kind="stable")
-    rows = [
+    # What a row is about, in order of first capture, as a number.
+    thing = whole.groupby(_GROUP, sort=False, dropna=False).ngroup()
+    firsts = whole[~thing.duplicated()]
+    moments = pd.to_datetime(whole["captured_at"], utc=True).astype("datetime64[us, UTC]")
+    seen = moments.groupby(thing).agg(["min", "max"])
+    names: list[str | None] = [None] * len(firsts)
+    snapshots: list[list[str]] = [[] for _ in range(len(firsts))]
+    for i, name, snapshot in zip(thing, whole["name"], whole["snapshot"], strict=True):
+        snapshots[i].append(snapshot)
+        if isinstance(name, str):
+            names[i] = name
+    return pd.DataFrame(
         {
-            **dict(zip(_GROUP, key, strict=True)),
-            "name": next(iter(group["name"].dropna().iloc[::-1]), None),
-            "count": len(group),
-            "first_at": group["captured_at"].min(),
-            "last_at": group["captured_at"].max(),
-            "snapshots": group["snapshot"].tolist(),
+            **{name: _text(firsts[name]) for name in _GROUP},
+            "name": cells(Kind.TEXT, names),
+            "count": pd.array(list(map(len, snapshots)), dtype="int64"),
+            "first_at": seen["min"].array,
+            "last_at": seen["max"].array,
+            "snapshots": pd.Series(snapshots, dtype="object"),
         }
-        for key, group in whole.groupby(_GROUP, sort=False, dropna=False)
-    ]
-    return _typed(rows)
+    )
 
 
-def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
-    texts = (*_GROUP, "name")
-    columns: dict[str, object] = {
-        name: cells(Kind.TEXT, [v if isinstance(v := row[name], str) else None for row in rows])
-        for name in texts
-    }
-    columns["count"] = pd.array([row["count"] for row in rows], dtype="int64")
-    for name in ("first_at", "last_at"):
-        moments = pd.Series([row[name] for row in rows], dtype="object")
-        columns[name] = pd.to_datetime(moments, utc=True).astype("datetime64[us, UTC]")
-    columns["snapshots"] = pd.Series([row["snapshots"] for row in rows], dtype="object")
-    return pd.DataFrame(columns)
+def _text(values: pd.Series[Any]) -> Any:
+    return cells(Kind.TEXT, [value if isinstance(value, str) else None for value in values])
