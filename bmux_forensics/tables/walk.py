@@ -8,7 +8,7 @@ ever raised for what a tree holds. All trees of a batch are walked together.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, repeat
@@ -81,6 +81,8 @@ def members(nodes: list[Any], name: str, default: Any = None) -> list[Any]:
     try:
         return list(map(itemgetter(name), nodes))  # only an object has a member by name
     except (KeyError, TypeError):
+        if _are(nodes, dict):
+            return [n.get(name, default) for n in nodes]
         return [n.get(name, default) if isinstance(n, dict) else default for n in nodes]
 
 
@@ -178,17 +180,27 @@ def walk(
 _Expanded = tuple[list[Any], list[int], list[Any]]
 
 
+def _are(nodes: list[Any], kind: type) -> bool:
+    return {kind}.issuperset(map(type, nodes))
+
+
+def _of_kind(nodes: list[Any], kind: type) -> tuple[Sequence[int], list[Any]]:
+    """Return the nodes of a kind, nearly always all of them, and where they are."""
+    if _are(nodes, kind):
+        return range(len(nodes)), nodes
+    kept = [i for i, node in enumerate(nodes) if isinstance(node, kind)]
+    return kept, [nodes[i] for i in kept]
+
+
 def _elements(nodes: list[Any]) -> _Expanded:
-    kept = [i for i, node in enumerate(nodes) if isinstance(node, list)]
-    lists = [nodes[i] for i in kept]
+    kept, lists = _of_kind(nodes, list)
     lengths = list(map(len, lists))
     parents = list(chain.from_iterable(map(repeat, kept, lengths)))
     return list(chain.from_iterable(lists)), parents, list(chain.from_iterable(map(range, lengths)))
 
 
 def _members(nodes: list[Any]) -> _Expanded:
-    kept = [i for i, node in enumerate(nodes) if isinstance(node, dict)]
-    objects = [nodes[i] for i in kept]
+    kept, objects = _of_kind(nodes, dict)
     parents = list(chain.from_iterable(map(repeat, kept, map(len, objects))))
     found = list(chain.from_iterable(map(dict.values, objects)))
     return found, parents, list(chain.from_iterable(objects))
@@ -206,10 +218,10 @@ def _layout_nodes(nodes: list[Any]) -> _Expanded:
             parents.append(i)
             places.append(path)
             if isinstance(node, dict):
-                halves = (
-                    (f"{path}/{half}", node[half]) for half in ("second", "first") if half in node
-                )
-                stack.extend(halves)
+                if "second" in node:
+                    stack.append((path + "/second", node["second"]))
+                if "first" in node:
+                    stack.append((path + "/first", node["first"]))
     return found, parents, places
 
 
