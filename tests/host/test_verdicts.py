@@ -252,6 +252,19 @@ def test_the_claims_stay_as_they_are_with_a_fresh_index(judge: Judge) -> None:
     assert list(claims.index) == [7, 8]
 
 
+def test_what_a_claim_lacks_is_there_as_nulls_of_its_kind() -> None:
+    table = judge_groups(pd.DataFrame({"pgid": [2**30]}), take_census())
+    found = {name: str(table[name].dtype) for name in CLAIM_DTYPES}
+    assert found == dict(CLAIM_DTYPES)
+
+
+def test_a_time_without_a_zone_is_utc(judge: Judge) -> None:
+    judged = judge([2])
+    saved = NOW("UTC")
+    claims = judged.table[[*CLAIM_DTYPES]].assign(saved_at=saved.tz_localize(None))
+    assert judge_groups(claims, judged.census)["saved_at"][0] == saved
+
+
 def test_a_folder_matches_only_where_both_are_known(nursery: Nursery, judge: Judge) -> None:
     child, gone = nursery.start(["sleep", "120"]), nursery.start(["true"])
     gone.wait()
