@@ -237,7 +237,7 @@ def test_in_a_report(
             assert text not in html.unescape(page.read_text())
         # The library that draws keeps a list of fonts in the user's cache.
         made = {path.name for path in tmp_path.iterdir() if not path.name.startswith("xdg_")}
-        # So that pseudonyms are the same in every run, their key is kept: the user's, in his folder.
+        # The key of the pseudonyms is kept, so that they are the same in every run.
         assert made == {"evidence", "report.html"} | ({"state"} if redacted else set())
 
 
