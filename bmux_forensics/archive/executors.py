@@ -56,6 +56,7 @@ class Workers(Generic[C, T]):
         self._work = work
         self._jobs = jobs
         self._executor = _pool(jobs)
+        self._starts = False
 
     @property
     def width(self) -> int:
@@ -71,8 +72,17 @@ class Workers(Generic[C, T]):
             return self._executor.submit(self._work, task)
 
     def renew(self) -> None:
-        """Replace the processes: all of them are gone when one is."""
+        """Replace the processes: all of them are gone when one is.
+
+        Raises
+        ------
+        UsageError
+            None can be started at all, so nothing is wrong with what they were given.
+        """
         self.close()
+        if not self._starts:
+            _require_start()
+            self._starts = True
         self._executor = _pool(self._jobs)
 
     def alone(self, task: C) -> T:
@@ -167,6 +177,19 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     else:
         context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(jobs, context, initializer=_settle)
+
+
+def _require_start() -> None:
+    with _pool(1) as executor:
+        try:
+            executor.submit(_settle).result()
+        except BrokenExecutor:
+            raise UsageError(
+                "worker processes",
+                "none that starts",
+                expected='a program file, its work below `if __name__ == "__main__":`',
+                advice="write it so, or say jobs=1",
+            ) from None
 
 
 def _settle() -> None:

@@ -6,6 +6,8 @@ import gzip
 import lzma
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -253,3 +255,18 @@ def test_an_archive_of_nothing_and_wrong_questions(tmp_path: Path) -> None:
         archive.batches("nosuch")
     with pytest.raises(UsageError, match="jobs: expected at least 1, found 0"):
         bf.load_archive(ONE, jobs=0)
+
+
+def test_a_program_that_cannot_be_started_anew_is_told_so(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import bmux_forensics as bf\nprint(bf.load_archive({str(SAMPLES)!r}, jobs=2).counts)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == (
+        "bmux_forensics.errors.UsageError: worker processes: expected a program file, its work "
+        'below `if __name__ == "__main__":`, found none that starts; write it so, or say jobs=1'
+    )
