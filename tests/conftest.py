@@ -1,8 +1,9 @@
-"""What every test may rely on: how hypothesis runs, how figures are kept, and nothing else."""
+"""How hypothesis runs in every test, how figures are kept, and which signals are heard."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -35,3 +36,8 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile(os.environ.get("BMUX_FORENSICS_TEST_PROFILE", "default"))
+
+# A shell's background jobs and nohup ignore these, and so would every program under test.
+for _signal in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_signal) == signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
