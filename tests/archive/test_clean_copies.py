@@ -117,9 +117,9 @@ def test_a_store_is_cleaned_into_a_store(
     arguments = ("clean", "memory://archive", "--session", ALPHA, "--json")
     assert cli(*arguments, "--yes").document("clean")["exit_code"] == 2
     assert cli(*arguments, "--dry-run").document("clean")["counts"]["would-clean"] == 2
-    told = cli(*arguments, "--yes", "--output", "memory://out").document("clean")
+    told = cli(*arguments, "--yes", "--output", "memory://cleaned").document("clean")
     assert told["counts"] | {"cleaned": 2, "unchanged": 1, "damaged": 1} == told["counts"]
-    found = {path.removeprefix("/out/"): memory.cat(path) for path in memory.find("/out")}
+    found = {path.removeprefix("/cleaned/"): memory.cat(path) for path in memory.find("/cleaned")}
     assert {name: unpacked(name, data) for name, data in found.items()} == in_place
     assert {path: memory.cat(path) for path in memory.find("/archive")} == before
 
