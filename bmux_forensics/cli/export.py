@@ -9,7 +9,7 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.archives import ARCHIVE, ending, not_loaded, opened
 from bmux_forensics.cli.endings import REFUSALS, failure
-from bmux_forensics.cli.options import JSON, PATHS, QUIET, SCHEMA, SHOW_ENV, SIZE_LIMIT
+from bmux_forensics.cli.options import JSON, PATHS, QUIET, REDACT, SCHEMA, SHOW_ENV, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json
 from bmux_forensics.errors import PartlyDoneError, UsageError, WriteError, several
 
@@ -28,9 +28,7 @@ _FORMS: Final = ("parquet", "csv", "jsonl", "sqlite")
     help="What to write.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
-@click.option(
-    "--redact", is_flag=True, help="Replace names, folders and commands by stable pseudonyms."
-)
+@REDACT
 @SHOW_ENV
 @ARCHIVE
 @JSON

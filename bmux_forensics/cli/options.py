@@ -83,6 +83,9 @@ SIZE_LIMIT: Final[Decorator] = click.option(
 FORMATS: Final = ("table", "csv", "json", "jsonl", "parquet")
 """How a verb's one main table can be printed."""
 
+REDACT: Final[Decorator] = click.option(
+    "--redact", is_flag=True, help="Replace names, folders and commands by stable pseudonyms."
+)
 SHOW_ENV: Final[Decorator] = click.option(
     "--show-env", is_flag=True, help="Show the values of environment variables."
 )

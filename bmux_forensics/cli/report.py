@@ -15,6 +15,7 @@ from bmux_forensics.cli.options import (
     JSON,
     PATHS,
     QUIET,
+    REDACT,
     SCHEMA,
     SHOW_ENV,
     SIZE_LIMIT,
@@ -36,9 +37,7 @@ _STDIN: Final = "-"
     help="The page to write, like report.html.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output file.")
-@click.option(
-    "--redact", is_flag=True, help="Replace names, folders and commands by stable pseudonyms."
-)
+@REDACT
 @SHOW_ENV
 @ARCHIVE
 @JSON
