@@ -46,9 +46,13 @@ class Opened:
         self.page.screenshot(path=ARTEFACTS / f"{name}.png", **options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Give Debian's Chromium, headless."""
+    """Give Debian's Chromium, headless.
+
+    Not for the whole session: while its driver runs, no other one can be started in
+    the same process, and another module may have its own.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no chromium on this machine: the report is not opened in a browser")
