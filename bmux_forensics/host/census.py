@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 import psutil
 
-from bmux_forensics.host.identity import ENDED, require_support
+from bmux_forensics.host.identity import ENDED, Boot, require_support
 from bmux_forensics.host.look import PROCESS_DTYPES, Close, Row, group_of, look
 
 if TYPE_CHECKING:
@@ -122,14 +122,14 @@ def take_census(*, owner_uids: Iterable[int] | None = None, groups: Iterable[int
     require_support()
     asked = {group for group in groups if 1 < group <= _PGID_MAX}
     close = Close({os.getuid()} if owner_uids is None else set(owner_uids), asked)
-    boot = psutil.boot_time()
+    boot = Boot.now()
     taken = time.time()
     rows = {pid: row for pid in psutil.pids() if (row := look(pid, boot, close)) is not None}
     rows = _second_look(asked, rows, boot, close)
     table = _frame([rows[pid] for pid in sorted(rows)])
     return Census(
         processes=table,
-        boot_at=_moment(boot),
+        boot_at=_moment(boot.at),
         taken_at=_moment(taken),
         own_pid=os.getpid(),
         kin=_kin(table),
@@ -138,7 +138,7 @@ def take_census(*, owner_uids: Iterable[int] | None = None, groups: Iterable[int
 
 
 def _second_look(
-    asked: set[int], rows: Mapping[int, Row], boot: float, close: Close
+    asked: set[int], rows: Mapping[int, Row], boot: Boot, close: Close
 ) -> dict[int, Row]:
     """Find groups whose processes live too briefly for one look over the whole machine.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
@@ -52,6 +53,32 @@ class Identity(NamedTuple):
         return self.pid == other.pid and self.uid == other.uid and min(near) < _SAME_START
 
 
+class Boot(NamedTuple):
+    """When the machine started, in seconds since the epoch.
+
+    Linux tells it in whole seconds, and psutil's start times stand on that: everything
+    would seem to have started up to a second too early, and who got a number right after
+    a save would pass for the one who had it before.
+    """
+
+    told: float
+    """As the system tells it, and psutil adds it to the start of each process."""
+    at: float
+    """As exactly as the clocks know it."""
+
+    @classmethod
+    def now(cls) -> Boot:
+        """Read both; the second moves when the clock is set."""
+        told = psutil.boot_time()
+        if sys.platform == "linux":
+            return cls(told, time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
+        return cls(told, told)
+
+    def since(self, created: float) -> float:
+        """Return how long after the boot a process started, of psutil's time for it."""
+        return created - self.told
+
+
 # Kernel start times count ticks of 10 ms; a number can't come round again within one.
 _SAME_START: Final = 0.015
 
@@ -61,8 +88,9 @@ def identify(pid: int) -> tuple[Identity, str] | None:
     try:
         process = psutil.Process(pid)
         with process.oneshot():
-            started, status = process.create_time(), process.status()
-            found = Identity(pid, started, started - psutil.boot_time(), process.uids().real)
+            boot = Boot.now()
+            since, status = boot.since(process.create_time()), process.status()
+            found = Identity(pid, boot.at + since, since, process.uids().real)
     except (psutil.Error, OSError):
         return None
     return found, status

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import psutil
 
-from bmux_forensics.host.identity import has_ended, identify, markers_of
+from bmux_forensics.host.identity import Boot, has_ended, identify, markers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def session_of(pid: int) -> int | None:
         return None
 
 
-def look(pid: int, boot: float, close: Close) -> Row | None:
+def look(pid: int, boot: Boot, close: Close) -> Row | None:
     """Read one process's row; None when it ended meanwhile."""
     try:
         # A fresh object each time: psutil.process_iter keeps old ones, with the start
@@ -69,9 +69,9 @@ def look(pid: int, boot: float, close: Close) -> Row | None:
         process = psutil.Process(pid)
         with process.oneshot():
             group, session = os.getpgid(pid), os.getsid(pid)
-            started, status = process.create_time(), process.status()
+            since, status = boot.since(process.create_time()), process.status()
             uid = process.uids().real
-            known = (pid, process.ppid(), group, session, uid, started, started - boot, status)
+            known = (pid, process.ppid(), group, session, uid, boot.at + since, since, status)
             name = _text(process.name())
             # A zombie has neither command nor environment any more.
             if has_ended(status) or not (
@@ -82,14 +82,14 @@ def look(pid: int, boot: float, close: Close) -> Row | None:
     except (psutil.NoSuchProcess, ProcessLookupError):
         return None
     except (psutil.AccessDenied, PermissionError):
-        return _barely(pid, boot)
+        return _barely(pid)
 
 
-def _barely(pid: int, boot: float) -> Row:
+def _barely(pid: int) -> Row:
     """Keep what little there is of a process that may not be looked at."""
     known = identify(pid)
     started = known[0].started if known else None
-    since = None if started is None else started - boot
+    since = known[0].since_boot if known else None
     uid, status = (known[0].uid, known[1]) if known else (None, "")
     return (
         pid,

@@ -53,8 +53,8 @@ SAVE_TOLERANCE: Final = pd.Timedelta(seconds=1.5)
 """How much later than the save a group may seem to have started.
 
 bmux saves within milliseconds of making a pane. Start times count 10 ms ticks from a
-boot time that is kept in whole seconds and moves as the clock is corrected, and copies
-of a file often keep its time in whole seconds only.
+boot time that moves as the clock is corrected, and copies of a file often keep its time
+in whole seconds only.
 """
 
 _I32_LIMIT: Final = 2**31

@@ -3,11 +3,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import psutil
 import pytest
 
 from bmux_forensics.host.census import take_census
@@ -16,6 +16,8 @@ from bmux_forensics.host.look import PROCESS_DTYPES
 
 if TYPE_CHECKING:
     from tests.host.conftest import Nursery
+
+TICK = 0.011  # start times count ticks of 10 ms
 
 
 def row_of(pid: int, **options: object) -> pd.Series:
@@ -34,8 +36,16 @@ def test_what_is_read_of_a_pane_process(nursery: Nursery, tmp_path: Path) -> Non
     assert (row["runtime_name"], row["data_dir"]) == ("default", "/d")
     assert bool(row["environ_readable"])
     assert "SECRET" not in row.to_string()
-    started = psutil.Process(child.pid).create_time()
-    assert abs(row["started_at"].timestamp() - started) < 0.001
+
+
+def test_when_a_process_started_is_told_to_the_tick(nursery: Nursery) -> None:
+    # The machine's start is told in whole seconds; nobody may seem a second older for that.
+    before = time.time()
+    child = nursery.start(["sleep", "120"])
+    after = time.time()
+    started = row_of(child.pid)["started_at"].timestamp()
+    assert before - TICK <= started <= after + TICK
+    assert abs(identify(child.pid)[0].started - started) < TICK  # type: ignore[index]  # it runs
 
 
 def test_dtypes_and_times() -> None:
