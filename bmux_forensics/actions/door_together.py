@@ -130,8 +130,10 @@ def _cross(passing: list[_Passing], uid: int, *, keep_backups: bool) -> None:
             stack.push(one.leave)
         going = _each([o for o in passing if o.going], lambda one: one.enter(bundle))
         going = _look(going)
-        shelf = stack.enter_context(Shelf(uid)) if keep_backups and going else None
+        shelf = stack.enter_context(Shelf(uid, eager=False)) if keep_backups and going else None
         if shelf is not None:
+            going = _each(going, lambda one: shelf.open(one.identity.path))
+            going = _all(going, lambda _: shelf.note())
             going = _each(going, lambda one: one.keep(shelf))
         going = _each(going, _Passing.stage)
         if shelf is not None:

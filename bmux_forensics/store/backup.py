@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from bmux_forensics.errors import ProofError, SnapshotChangedError
 from bmux_forensics.store.at_once import at_once
-from bmux_forensics.store.backup_listing import BACKUPS, MOMENT, NAME, ORIGIN, path_mark
+from bmux_forensics.store.backup_listing import BACKUPS, MOMENT, NAME
+from bmux_forensics.store.backup_origins import note_origins, path_mark
 from bmux_forensics.store.folder import MAKE, READ, Folder, write_all
 from bmux_forensics.store.leftovers import sweep, temp_name
 from bmux_forensics.store.placing import place, same_bytes
@@ -60,55 +61,35 @@ def keep_backup(
     SnapshotChangedError
         The file is no longer the one that was read.
     """
-    with open_state(identity.uid, BACKUPS, path_mark(identity.path)) as folder:
-        path = _kept(folder, identity, data, sha256, now=now or dt.datetime.now(dt.UTC))
-        with writing(folder.path, "keeping a backup"):
-            folder.sync()
+    with Shelf(identity.uid) as shelf:
+        shelf.open(identity.path)
+        shelf.note()
+        path = shelf.keep(identity, data, sha256, now=now)
+        shelf.settle()
         return path
-
-
-def _kept(  # noqa: PLR0913 - what `keep_backup` is given, and how
-    folder: Folder,
-    identity: FileIdentity,
-    data: bytes,
-    sha256: str,
-    *,
-    now: dt.datetime,
-    unsynced: list[int] | None = None,
-) -> Path:
-    """Keep a backup in its open folder, whose names are not on the disk yet.
-
-    With a list, new files are not brought to the disk: their descriptors are put there.
-    """
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        message = "sha256 must be 64 lower-case hex digits"
-        raise ValueError(message)
-    taken = now.astimezone(dt.UTC).strftime(MOMENT)
-    facts = f"_{sha256}_{identity.mode:o}_{identity.uid}_{identity.gid}_{identity.mtime_ns}.backup"
-    with writing(folder.path, "keeping a backup"):
-        names = folder.names()
-        if names:  # a new folder has nothing to be tidied up
-            sweep(folder)
-        if ORIGIN not in names:
-            _store(folder, ORIGIN, os.fsencode(identity.path), None, unsynced)
-        name = _known(folder, names, facts, data)
-        name = name or _keep(folder, taken + facts, identity, data, unsynced)
-    return folder.path / name
 
 
 class Shelf:
     """Backups of many files of one owner, brought to the disk together.
 
+    Each step is for all files: `open`, `note` once, `keep`, `settle` once.
+
     Parameters
     ----------
     uid : int
         Whose state folder.
+    eager : bool
+        Bring each copy to the disk before it has its name; else `settle` does, which is
+        quicker for many.
     """
 
-    def __init__(self, uid: int) -> None:
+    def __init__(self, uid: int, *, eager: bool = True) -> None:
         self._uid = uid
+        self._eager = eager
         self._all = open_state(uid, BACKUPS)
-        self._open: list[Folder] = []
+        self._open: dict[Path, Folder] = {}
+        self._names: dict[Path, list[str]] = {}
+        self._new: list[Path] = []
         self._unsynced: list[int] = []
 
     def __enter__(self) -> Self:
@@ -124,21 +105,86 @@ class Shelf:
         """Close whatever is open."""
         for fd in self._unsynced:
             os.close(fd)
-        for folder in (self._all, *self._open):
+        for folder in (self._all, *self._open.values()):
             folder.close()
 
-    def keep(self, identity: FileIdentity, data: bytes, sha256: str) -> Path:
+    def open(self, path: Path) -> None:
+        """Open the folder of a file's backups, making it where it is missing.
+
+        Raises
+        ------
+        WriteError
+            It can't be made.
+        """
+        if path in self._open:
+            return
+        folder = self._open[path] = open_below(self._all, path_mark(path), self._uid)
+        with writing(folder.path, "keeping a backup"):
+            names = self._names[path] = folder.names()
+            if names:
+                sweep(folder)
+            else:  # nothing to be tidied up, and nobody knows yet whose it is
+                self._new.append(path)
+
+    def note(self) -> None:
+        """Let the new folders be known as those of their files; raises `WriteError`."""
+        new, self._new = self._new, []
+        if new:
+            with writing(self._all.path, "keeping a backup"):
+                note_origins(self._all, new)
+
+    def keep(
+        self, identity: FileIdentity, data: bytes, sha256: str, *, now: dt.datetime | None = None
+    ) -> Path:
         """Keep a backup, as `keep_backup`; it is safe on the disk after `settle` alone."""
-        folder = open_below(self._all, path_mark(identity.path), self._uid)
-        self._open.append(folder)
-        now = dt.datetime.now(dt.UTC)
-        return _kept(folder, identity, data, sha256, now=now, unsynced=self._unsynced)
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            message = "sha256 must be 64 lower-case hex digits"
+            raise ValueError(message)
+        folder = self._open[identity.path]
+        taken = (now or dt.datetime.now(dt.UTC)).astimezone(dt.UTC).strftime(MOMENT)
+        facts = f"_{sha256}_{identity.mode:o}_{identity.uid}_{identity.gid}_{identity.mtime_ns}"
+        facts += ".backup"
+        with writing(folder.path, "keeping a backup"):
+            name = _known(folder, self._names[identity.path], facts, data)
+            if name is None:
+                name = taken + facts
+                if not _link(folder, name, identity):
+                    self._copy(folder, name, data, identity.mtime_ns)
+                _prove(folder, name, data)
+        return folder.path / name
+
+    def _copy(self, folder: Folder, name: str, data: bytes, mtime_ns: int) -> None:
+        """Write a private copy in full, then give it its name.
+
+        A name that is taken is left alone: somebody kept the same in the same
+        microsecond, and the proof looks whether it holds the right bytes.
+        """
+        temp = temp_name(name, "copy")
+        try:
+            fd = folder.open(temp, MAKE)
+            try:
+                write_all(fd, data)
+                owner = folder.status()
+                if os.fstat(fd).st_uid != owner.st_uid:
+                    os.fchown(fd, owner.st_uid, owner.st_gid)
+                if os.utime in os.supports_fd:
+                    os.utime(fd, ns=(mtime_ns, mtime_ns))
+                if self._eager:
+                    os.fsync(fd)
+                else:
+                    self._unsynced.append(os.dup(fd))
+            finally:
+                os.close(fd)
+            with suppress(FileExistsError):
+                place(folder, temp, name)
+        finally:
+            folder.discard(temp)
 
     def settle(self) -> None:
         """Bring every backup to the disk; raises `WriteError` where that fails."""
         with writing(self._all.path, "keeping a backup"):
             at_once(os.fsync, self._unsynced)
-            at_once(Folder.sync, self._open)
+            at_once(Folder.sync, list(self._open.values()))
 
 
 def _known(folder: Folder, names: list[str], facts: str, data: bytes) -> str | None:
@@ -162,13 +208,10 @@ def _holds(folder: Folder, name: str, data: bytes) -> bool:
         os.close(fd)
 
 
-def _keep(
-    folder: Folder, name: str, identity: FileIdentity, data: bytes, unsynced: list[int] | None
-) -> str:
-    if not _link(folder, name, identity):
-        _store(folder, name, data, identity.mtime_ns, unsynced)
+def _prove(folder: Folder, name: str, data: bytes) -> None:
+    """Read the backup back; what holds other bytes is none."""
     if _holds(folder, name, data):
-        return name
+        return
     folder.discard(name)
     raise ProofError(
         str(folder.path / name),
@@ -195,33 +238,3 @@ def _link(folder: Folder, name: str, identity: FileIdentity) -> bool:
     folder.discard(name)
     found = "somebody else changed the file since it was read"
     raise SnapshotChangedError(str(identity.path), found, advice="read it again and plan anew")
-
-
-def _store(
-    folder: Folder, name: str, data: bytes, mtime_ns: int | None, unsynced: list[int] | None
-) -> None:
-    """Write a private file in full, then give it its name.
-
-    A name that is taken is left alone: somebody kept the same in the same
-    microsecond, and the caller looks whether it holds the right bytes.
-    """
-    temp = temp_name(name, "copy")
-    try:
-        fd = folder.open(temp, MAKE)
-        try:
-            write_all(fd, data)
-            owner = folder.status()
-            if os.fstat(fd).st_uid != owner.st_uid:
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-            if mtime_ns is not None and os.utime in os.supports_fd:
-                os.utime(fd, ns=(mtime_ns, mtime_ns))
-            if unsynced is None:
-                os.fsync(fd)
-            else:
-                unsynced.append(os.dup(fd))
-        finally:
-            os.close(fd)
-        with suppress(FileExistsError):
-            place(folder, temp, name)
-    finally:
-        folder.discard(temp)

@@ -2,23 +2,21 @@
 
 Names are made of numbers and hashes only:
 
-    <state>/backups/<hash of the file's path>/
-        origin                        the path of the file, as bytes
-        <UTC>_<sha256>_<mode>_<uid>_<gid>_<mtime ns>.backup
+    <state>/backups/
+        origins                       the paths of the files, as bytes
+        <hash of a file's path>/
+            <UTC>_<sha256>_<mode>_<uid>_<gid>_<mtime ns>.backup
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bmux_forensics.store.folder import READ, Folder
+from bmux_forensics.store.backup_origins import noted_origins, origin_beside, path_mark
 from bmux_forensics.store.state import state_path
 
 if TYPE_CHECKING:
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
 BACKUPS = "backups"
 """The folder of all backups, in the state folder."""
-ORIGIN = "origin"
-"""The file that says whose backups a folder holds."""
 MOMENT = "%Y%m%dT%H%M%S.%fZ"
 """How a name tells when its backup was taken."""
 NAME = re.compile(
@@ -36,8 +32,6 @@ NAME = re.compile(
     re.ASCII,
 )
 """The name of a backup."""
-
-_LONGEST_PATH = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +62,6 @@ class Backup:
     mtime_ns: int
 
 
-def path_mark(path: Path) -> str:
-    """Hash a file's path: the name of the folder of its backups."""
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
-
-
 def backups(origin: Path | None = None, *, uid: int | None = None) -> Iterator[Backup]:
     """List what is kept, oldest first for each file; makes no folder.
 
@@ -91,36 +80,23 @@ def backups(origin: Path | None = None, *, uid: int | None = None) -> Iterator[B
     root = state_path(uid) / BACKUPS
     if not root.is_dir():
         return
-    marks = sorted(p.name for p in root.iterdir()) if origin is None else [path_mark(origin)]
-    for mark in marks:
-        yield from _list_one(root / mark)
-
-
-def _list_one(path: Path) -> Iterator[Backup]:
-    if not path.is_dir():
+    if origin is not None:
+        yield from _list_one(root / path_mark(origin), origin)
         return
-    origin = _origin(path)
-    if origin is None:
+    origins = noted_origins(root)
+    for folder in sorted(root.iterdir()):
+        found = origins.get(folder.name) or origin_beside(folder)
+        if found is not None:
+            yield from _list_one(folder, found)
+
+
+def _list_one(path: Path, origin: Path) -> Iterator[Backup]:
+    if not path.is_dir():
         return
     for name in sorted(p.name for p in path.iterdir()):
         found = parse_name(name, path, origin)
         if found is not None:
             yield found
-
-
-def _origin(path: Path) -> Path | None:
-    """Read whose backups a folder holds; what is no file of ours is not waited for."""
-    try:
-        with Folder(path) as folder:
-            fd = folder.open(ORIGIN, READ)
-            try:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    return None
-                return Path(os.fsdecode(os.read(fd, _LONGEST_PATH)))
-            finally:
-                os.close(fd)
-    except OSError:
-        return None
 
 
 def parse_name(name: str, folder: Path, origin: Path) -> Backup | None:

@@ -32,6 +32,9 @@ READ = os.O_RDONLY | _NOFOLLOW | _CLOEXEC | _NONBLOCK
 MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
 """Make a file that was not there; a planted name, link or not, is an error."""
 
+APPEND = READ | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+"""Open a file that is only ever added to."""
+
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
 
 
@@ -165,6 +168,27 @@ class Folder:
         except OSError as error:
             if error.errno not in NO_FOLDER_SYNC:
                 raise
+
+
+def open_log(folder: Folder, name: str) -> int:
+    """Open a file that is only ever added to, making it, private and the folder owner's, first."""
+    try:
+        return folder.open(name, APPEND)
+    except FileNotFoundError:
+        with suppress(FileExistsError):  # somebody else's first entry came before ours
+            _make_log(folder, name)
+        return folder.open(name, APPEND)
+
+
+def _make_log(folder: Folder, name: str) -> None:
+    fd = folder.open(name, MAKE)
+    try:
+        owner = folder.status()
+        if os.fstat(fd).st_uid != owner.st_uid:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(fd)
+    folder.sync()
 
 
 def set_out(fd: int) -> None:

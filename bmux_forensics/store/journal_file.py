@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from bmux_forensics.errors import BusyError, FileUnreadableError, WriteError
-from bmux_forensics.store.folder import MAKE, READ, Folder, write_all
+from bmux_forensics.store.folder import READ, Folder, open_log, write_all
 from bmux_forensics.store.journal_lines import Entry, parse, read
 from bmux_forensics.store.refusals import meaning
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "journal.jsonl"
 
-_APPEND: Final = READ | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _WAIT: Final = 10.0  # seconds; an append takes milliseconds, so its holder is stopped by then
 _POLL: Final = 0.001
 _LAST: Final = 1 << 16  # bytes that hold the last line nearly always
@@ -39,7 +38,7 @@ def held_for_append(folder: Folder) -> Iterator[int]:
     OSError
         The system refuses.
     """
-    fd = _open_or_make(folder)
+    fd = open_log(folder, NAME)
     try:
         path = folder.path / NAME
         status = os.fstat(fd)
@@ -51,26 +50,6 @@ def held_for_append(folder: Folder) -> Iterator[int]:
             yield fd
     finally:
         os.close(fd)
-
-
-def _open_or_make(folder: Folder) -> int:
-    try:
-        return folder.open(NAME, _APPEND)
-    except FileNotFoundError:
-        with suppress(FileExistsError):  # somebody else's first entry came before ours
-            _make(folder)
-        return folder.open(NAME, _APPEND)
-
-
-def _make(folder: Folder) -> None:
-    fd = folder.open(NAME, MAKE)
-    try:
-        owner = folder.status()
-        if os.fstat(fd).st_uid != owner.st_uid:
-            os.fchown(fd, owner.st_uid, owner.st_gid)
-    finally:
-        os.close(fd)
-    folder.sync()
 
 
 @contextmanager

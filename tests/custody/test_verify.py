@@ -68,7 +68,7 @@ def test_a_changed_byte_anywhere_is_found(
 
 def test_every_kind_of_file_is_among_those(whole: Path) -> None:
     names = {path.suffix or path.name for path in kept_files(whole)}
-    assert names == {".jsonl", ".backup", "origin"}
+    assert names == {".jsonl", ".backup", "origins"}
 
 
 def test_what_is_not_whole_is_named(snapshot: Path, tmp_path: Path, journal: Path) -> None:

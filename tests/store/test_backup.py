@@ -7,6 +7,7 @@ import pwd
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_on_another_file_system_it_is_a_private_copy(
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert kept.stat().st_mtime_ns == 5
         assert keep(snapshot) == kept
-        assert len(names(kept.parent)) == 2
+        assert names(kept.parent) == [kept.name]
     finally:
         subprocess.run(["rm", "-r", str(folder)], check=True)
 
@@ -178,7 +179,7 @@ def test_root_keeps_a_users_backup_with_the_user(snapshot: Path, users_home: Pat
     assert kept.is_relative_to(users_home / ".local" / "state" / "bmux-forensics")
     for path in (kept, *(p for p in kept.parents if p.is_relative_to(users_home))):
         assert path.stat().st_uid == 65534
-    assert (kept.parent / "origin").stat().st_uid == 65534
+    assert (kept.parent.parent / "origins").stat().st_uid == 65534
     assert [one.path for one in backups(snapshot, uid=65534)] == [kept]
 
 
@@ -239,6 +240,43 @@ def test_strange_names_and_what_is_no_file_are_no_backups(snapshot: Path, state:
     assert [backup.path for backup in backups()] == [kept]
 
 
+def test_backups_of_an_older_version_are_found(snapshot: Path, state: Path) -> None:
+    kept = keep(snapshot)
+    (state / "backups" / "origins").unlink()
+    assert list(backups()) == []
+    (kept.parent / "origin").write_bytes(os.fsencode(snapshot))
+    assert [backup.origin for backup in backups()] == [snapshot]
+    assert keep(snapshot) == kept
+    assert not (state / "backups" / "origins").exists()
+
+
+def test_an_entry_that_was_cut_off_or_changed_names_nobody(snapshot: Path, state: Path) -> None:
+    first = keep(snapshot)
+    listed = state / "backups" / "origins"
+    listed.write_bytes(listed.read_bytes()[:-3])
+    other = snapshot.with_name("line\nfeed \udcff.json")
+    other.write_bytes(b"other")
+    second = keep(other)
+    assert [(b.path, b.origin) for b in backups()] == [(second, other)]
+    assert [b.path for b in backups(snapshot)] == [first]
+
+
+@pytest.mark.parametrize("trap", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_trap_in_the_place_of_the_list_is_no_list(
+    snapshot: Path, state: Path, trap: Callable[[Path], None]
+) -> None:
+    keep(snapshot)
+    listed = state / "backups" / "origins"
+    listed.unlink()
+    trap(listed)
+    assert list(backups()) == []
+    assert len(list(backups(snapshot))) == 1
+    other = snapshot.with_name("other.json")
+    other.write_bytes(b"other")
+    with pytest.raises(WriteError, match="keeping a backup"):
+        keep(other)
+
+
 def test_a_full_disk_keeps_nothing_half(tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no mount namespaces here: a full disk for backups was not tried")
@@ -269,4 +307,4 @@ def test_a_full_disk_keeps_nothing_half(tmp_path: Path) -> None:
     first, *rest = done.stdout.splitlines()
     assert first.startswith("6 ")
     assert "keeping a backup failed: the disk is full" in first
-    assert [Path(line).name for line in rest] == ["origin"]
+    assert [Path(line).name for line in rest] == ["origins"]
