@@ -43,7 +43,7 @@ from bmux_forensics.errors import (
     printable,
 )
 from bmux_forensics.snapshot.document import read_snapshot
-from bmux_forensics.store.reading import Digest, FileIdentity, read_regular
+from bmux_forensics.store.reading import Digest, read_with_status
 from bmux_forensics.store.state import state_path
 
 VERB: Final = "clean"
@@ -229,14 +229,14 @@ def _read(file: Due, data: Fetched | None, limit: int | None) -> Open:
         missing = FileMissingError(file.name, file.problem)
         return Open(file, problem=missing, unreadable=True)
     try:
-        raw, identity = _bytes(file, data, limit)
+        raw, status = _bytes(file, data, limit)
         digest = Digest(raw)
         unpacked = decompressed(raw, file.name, limit)
     except ForensicsError as error:
         return Open(file, problem=error, unreadable=True)
     one = Open(file, raw, digest.hexdigest())
-    if identity is not None:
-        one.mtime_ns, one.uid = identity.mtime_ns, identity.uid
+    if status is not None:
+        one.mtime_ns, one.uid = status.st_mtime_ns, status.st_uid
     if file.is_bound and one.sha256 != file.sha256:
         one.problem = SnapshotChangedError(
             file.name, "it is not the file that was looked at", advice="look at a new plan"
@@ -247,12 +247,14 @@ def _read(file: Due, data: Fetched | None, limit: int | None) -> Open:
     return one
 
 
-def _bytes(file: Due, data: Fetched | None, limit: int | None) -> tuple[bytes, FileIdentity | None]:
+def _bytes(
+    file: Due, data: Fetched | None, limit: int | None
+) -> tuple[bytes, os.stat_result | None]:
     if isinstance(data, ForensicsError):
         raise data
     if data is not None:
         return data, None
-    return read_regular(file.path, limit=limit)
+    return read_with_status(file.path, limit=limit)
 
 
 def _change(one: Open) -> Change:

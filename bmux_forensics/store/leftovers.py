@@ -17,6 +17,7 @@ import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bmux_forensics.store.folder import Folder
 from bmux_forensics.store.process import ProcessName, is_gone, this_process
@@ -88,12 +89,15 @@ def temp_name(target: str, role: str, moment: int | None = None) -> str:
     >>> (found.role, found.owner.pid) == ("stage", os.getpid())
     True
     """
-    me = this_process()
     number = (time.monotonic_ns() if moment is None else moment) & _LARGEST
-    return (
-        f"{_PREFIX}{role}.{target_mark(target)}.{_short(me.host, me.machine)}.{_short(me.boot)}"
-        f".{me.pidns}.{me.pid}-{me.start}.{number:016x}{secrets.token_hex(4)}.tmp"
-    )
+    maker = _maker(this_process())
+    return f"{_PREFIX}{role}.{target_mark(target)}.{maker}.{number:016x}{secrets.token_hex(4)}.tmp"
+
+
+@lru_cache(maxsize=1)
+def _maker(me: ProcessName) -> str:
+    place = f"{_short(me.host, me.machine)}.{_short(me.boot)}.{me.pidns}"
+    return f"{place}.{me.pid}-{me.start}"
 
 
 def parse(name: str) -> Leftover | None:

@@ -193,8 +193,15 @@ def read_regular(
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int | None = DEFAULT_LIMIT) -> bytes:
     """Return what `read_regular` does without looking for the file's place; raises as it does."""
+    return read_with_status(path, limit=limit)[0]
+
+
+def read_with_status(
+    path: str | os.PathLike[str], *, limit: int | None = DEFAULT_LIMIT
+) -> tuple[bytes, os.stat_result]:
+    """Return the bytes as `read_bytes` does, and what the file had besides them."""
     name = os.fspath(path)
-    return _read_at(name, name, limit)[0]
+    return _read_at(name, name, limit)
 
 
 def _read_at(name: str, place: str, limit: int | None) -> tuple[bytes, os.stat_result]:
