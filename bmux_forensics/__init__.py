@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 from bmux_forensics._version import __version__
 
 if TYPE_CHECKING:
-    from bmux_forensics.actions.auditing import audit, forecast, orphans, session_status
     from bmux_forensics.actions.comparing import diff
     from bmux_forensics.actions.door import Passage
     from bmux_forensics.actions.history import history
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from bmux_forensics.analysis.restore.words import forecast_line
     from bmux_forensics.analysis.rules.book import RULES, explain
     from bmux_forensics.archive.asking import find, timeline
+    from bmux_forensics.archive.auditing import audit, forecast, orphans, session_status
     from bmux_forensics.archive.cleaning import (
         CleanOutcome,
         CleanPlan,
@@ -96,7 +96,6 @@ if TYPE_CHECKING:
     from bmux_forensics.tables.texts import csv_text, records, rows_of
 
 _HOMES: Final = {
-    "actions.auditing": ("audit", "forecast", "orphans", "session_status"),
     "actions.comparing": ("diff",),
     "actions.door": ("Passage",),
     "actions.history": ("history",),
@@ -139,6 +138,7 @@ _HOMES: Final = {
     "analysis.redaction": ("Redaction",),
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
+    "archive.auditing": ("audit", "forecast", "orphans", "session_status"),
     "archive.executors": ("Executor", "cluster"),
     "archive.cleaning": (
         "CleanOutcome",

@@ -106,6 +106,20 @@ def find_files(
     return list(found.values())
 
 
+def means_one_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path names a local file by itself, there or not: no folder, glob or URL.
+
+    Examples
+    --------
+    >>> means_one_file("a.json"), means_one_file("*.json"), means_one_file("memory://a.json")
+    (True, False, False)
+    """
+    text = os.fspath(path)
+    if is_url(text) or text != plain_path(text) or os.path.isdir(text):  # noqa: PTH112 - the path may hold what no Path likes
+        return False
+    return not glob.has_magic(text) or os.path.lexists(text)
+
+
 def _identity(file: Found) -> tuple[str, ...]:
     """Return what two names of one file have in common."""
     if file.store is not None:

@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 _TOLD: Final = 5  # bad files that get a line; the others are counted
 _CLEAR: Final = "\r\x1b[K"
 
+_WORKERS_OPTIONS: Final = (
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Worker processes; by default one a processor where it pays.",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the Dask cluster of this scheduler read; its workers must see the files.",
+    ),
+)
 _ARCHIVE_OPTIONS: Final = (
     click.option(
         "--tz",
@@ -39,17 +52,7 @@ _ARCHIVE_OPTIONS: Final = (
         metavar="PATTERN",
         help="Where a path names the host, like 'backups/{host}/'; hosts are told apart.",
     ),
-    click.option(
-        "--jobs",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Worker processes; by default one a processor where it pays.",
-    ),
-    click.option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Let the Dask cluster of this scheduler read; its workers must see the files.",
-    ),
+    *_WORKERS_OPTIONS,
 )
 _OUTPUT_OPTIONS: Final = (
     click.option("--format", "form", type=click.Choice(FORMATS), help="How to print the table."),
@@ -69,6 +72,8 @@ def _all(options: tuple[Decorator, ...]) -> Decorator:
     return add
 
 
+WORKERS: Final = _all(_WORKERS_OPTIONS)
+"""The options of a verb that reads an archive and does not ask when or where it is from."""
 ARCHIVE: Final = _all(_ARCHIVE_OPTIONS)
 """The options of a verb that reads an archive."""
 OUTPUT: Final = _all(_OUTPUT_OPTIONS)
@@ -119,8 +124,13 @@ def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
     if quiet or not sys.stderr.isatty():
         return None
 
+    shown: list[int] = []
+
     def show(done: int, total: int) -> None:
-        emit(_CLEAR + (f"{done} of {total} files" if done < total else ""), err=True)
+        if done < total:
+            shown.append(done)
+        if shown:  # else there is nothing to clear either
+            emit(_CLEAR + (f"{done} of {total} files" if done < total else ""), err=True)
 
     return show
 
@@ -145,18 +155,43 @@ def ending(archive: bf.Archive, *, has_told: bool = True) -> PartlyDoneError | N
     counts, status = archive.counts, archive.status
     bad = status[status["status"] != "loaded"]
     if not counts["files"]:
-        raise FileMissingError("archive", "no snapshots there", expected="files like *.json")
+        raise _no_snapshots()
     if not len(bad):
         return None
     errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
     if counts["loaded"] + (counts["damaged"] if has_told else 0) == 0:
         raise _together(errors, len(bad))
-    for error in errors:
-        say(f"bmux-forensics: {error}")
-    if len(bad) > _TOLD:
-        say(f"bmux-forensics: and {len(bad) - _TOLD} more files that are not whole")
+    _tell(errors, len(bad), "not whole")
     found = f"{counts['damaged']} damaged, {counts['unreadable']} unreadable"
     return PartlyDoneError("archive", found, expected=f"{counts['files']} sound files")
+
+
+def unreadable(archive: bf.Archive) -> EvidenceError | None:
+    """Tell of the files that could not be read, and return what is wrong with the first.
+
+    Raises
+    ------
+    FileMissingError
+        There are no files at all.
+    """
+    status = archive.status
+    if not len(status):
+        raise _no_snapshots()
+    bad = status[status["status"] == "unreadable"]
+    errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
+    _tell(errors, len(bad), "not to be read")
+    return errors[0] if errors else None
+
+
+def _no_snapshots() -> FileMissingError:
+    return FileMissingError("archive", "no snapshots there", expected="files like *.json")
+
+
+def _tell(errors: Sequence[EvidenceError], count: int, what: str) -> None:
+    for error in errors:
+        say(f"bmux-forensics: {error}")
+    if count > _TOLD:
+        say(f"bmux-forensics: and {count - _TOLD} more files that are {what}")
 
 
 def _error(row: Any) -> EvidenceError:

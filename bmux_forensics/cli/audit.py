@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import bmux_forensics as bf
-from bmux_forensics.cli.endings import REFUSALS, caught_by_others, failure
+from bmux_forensics.cli.archives import WORKERS, opened, unreadable
+from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.findings import SEVERITIES, put_audit
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
-from bmux_forensics.cli.output import put, put_json, say
-from bmux_forensics.errors import ForensicsError
+from bmux_forensics.cli.output import put, put_json
+from bmux_forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     help="The bmux server to judge for.",
 )
 @click.option("--here", is_flag=True, help="Ask this machine for the folders and shells named.")
+@WORKERS
 @click.option("--explain", metavar="RULE", help="Print what a rule means, and what to do.")
 @JSON
 @SIZE_LIMIT
@@ -45,14 +48,17 @@ def command(  # noqa: PLR0913 - one parameter an option
     rules: tuple[str, ...],
     target: str,
     here: bool,
+    jobs: int | None,
+    scheduler: str | None,
     explain: str | None,
     as_json: bool,
     size_limit: int,
 ) -> int:
     """Find what is wrong with snapshots, and foretell what a server will make of them.
 
-    Exit code 1 when a finding is at or above the level of --fail-on; 3 when a path could
-    not be read, whatever the others say.
+    PATHs are snapshots, folders of them and globs, compressed or not. Exit code 1 when a
+    finding is at or above the level of --fail-on; 3 when a path could not be read, whatever
+    the others say.
     """
     if explain is not None:
         if as_json:
@@ -61,10 +67,12 @@ def command(  # noqa: PLR0913 - one parameter an option
             put(line)
         return 0
     try:
-        snapshots, unread = _opened(paths, size_limit)
-        tables = bf.Tables(snapshots)
-        findings = bf.audit(tables, target=target, rules=rules or None, here=here)
-        restore = bf.forecast(tables, target=target)
+        if here and scheduler:
+            raise UsageError("audit", "--here with --scheduler", expected="one of them")
+        limit = size_limit or None
+        archive = opened(paths, None, quiet=False, jobs=jobs, scheduler=scheduler, size_limit=limit)
+        findings, restore = _asked(archive, _Question(target, rules or None, here))
+        unread = unreadable(archive)
     except REFUSALS as error:
         if as_json:
             put_json({"schema": SCHEMA, **failure(error), "findings": [], "restore": []})
@@ -77,23 +85,29 @@ def command(  # noqa: PLR0913 - one parameter an option
     return code
 
 
-def _opened(
-    paths: tuple[str, ...], size_limit: int
-) -> tuple[list[bf.Snapshot], ForensicsError | None]:
-    """Open every path that can be read, once, and tell of the others on standard error."""
-    snapshots: dict[str, bf.Snapshot] = {}
-    unread = None
-    for path in dict.fromkeys(paths) or (None,):
-        try:
-            snapshot = bf.open_snapshot(path, size_limit=size_limit or None)
-        except ForensicsError as error:
-            if caught_by_others() is not None:  # a signal, not a fault of the file
-                raise
-            say(f"bmux-forensics: {error}")
-            unread = unread or error
-            continue
-        snapshots.setdefault(snapshot.name, snapshot)
-    return list(snapshots.values()), unread
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of every batch of files, where it is read."""
+
+    target: str
+    rules: tuple[str, ...] | None
+    here: bool
+
+    def __call__(self, tables: bf.Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+        findings = bf.audit(tables, target=self.target, rules=self.rules, here=self.here)
+        return findings, bf.forecast(tables, target=self.target)
+
+
+def _asked(archive: bf.Archive, question: _Question) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return findings and forecasts of all files, each of which is read once."""
+    import pandas as pd  # noqa: PLC0415 - not for --help
+
+    parts = [question(bf.Tables(())), *archive.ask(question)]
+    findings, restore = (
+        pd.concat([part[i].astype({"snapshot": "str"}) for part in parts], ignore_index=True)
+        for i in range(2)
+    )
+    return findings, restore
 
 
 def _is_bad(findings: pd.DataFrame, level: str) -> bool:

@@ -111,6 +111,8 @@ def test_a_cluster_gives_the_same_as_this_machine(client: Any) -> None:
     pd.testing.assert_frame_equal(bf.timeline(SAMPLES, executor=client), bf.timeline(here))
     found = bf.find("ops", SAMPLES, executor=client.get_executor(pure=False))
     pd.testing.assert_frame_equal(found, bf.find("ops", here))
+    for ask in (bf.audit, bf.forecast, bf.session_status):
+        pd.testing.assert_frame_equal(ask(SAMPLES, executor=client), ask(here))
 
 
 @pytest.fixture
@@ -152,6 +154,8 @@ def test_an_executor_that_is_brought_is_not_ended(many: Path) -> None:
 def test_the_verbs_ask_a_cluster(client: Any, cli: Run) -> None:
     done = cli("find", "ops", SAMPLES, "--scheduler", client.scheduler.address)
     assert (done.code, done.out, done.err) == (0, cli("find", "ops", SAMPLES).out, "")
+    done = cli("audit", SAMPLES, "--scheduler", client.scheduler.address)
+    assert (done.code, done.out, done.err) == (0, cli("audit", SAMPLES).out, "")
 
 
 def test_no_scheduler_there_is_misuse(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from bmux_forensics.archive.finding import Found, find_files
 from bmux_forensics.archive.moments import host_in, host_pattern, moment_in, zone
 from bmux_forensics.errors import UsageError
 from bmux_forensics.tables.build import Tables
+from tests.cli.conftest import Run, Terminal
 
 from .days import Host
 
@@ -198,6 +200,24 @@ def test_workers_give_the_same_tables() -> None:
     assert progress == [(19, 19)]
     pd.testing.assert_frame_equal(alone.status, spread.status)
     assert bf.session_status(ones[0]).equals(bf.session_status(direct))
+
+
+def test_progress_is_shown_on_a_terminal_and_cleared(
+    run: Run, terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    raw = next(SAMPLES.glob("*-day/*.json")).read_bytes()
+    for number in range(101):
+        (tmp_path / f"{number:03}.json").write_bytes(raw)
+    screen = terminal("find", "tab-1", tmp_path, "--jobs", "1", env={"NO_COLOR": "1"})
+    assert screen.finish() == 0
+    assert screen.shown.startswith("\r\x1b[K100 of 101 files\r\x1b[K")
+    quiet = terminal("find", "tab-1", tmp_path, "--quiet", env={"NO_COLOR": "1"})
+    assert quiet.finish() == 0
+    assert "\x1b" not in quiet.shown
+    alone = terminal("find", "tab-1", tmp_path / "000.json", env={"NO_COLOR": "1"})
+    assert alone.finish() == 0
+    assert "\x1b" not in alone.shown  # nothing was shown that would have to be cleared
+    assert run("find", "tab-1", tmp_path).err == ""
 
 
 def fall(tables: Tables) -> int:

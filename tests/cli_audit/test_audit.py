@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -145,17 +146,40 @@ def test_only_findings_of_the_rules_named_count(cli: Run, case: Case) -> None:
 def test_a_path_that_cannot_be_read_wins_after_the_rest_was_reported(
     cli: Run, case: Case, tmp_path: Path
 ) -> None:
-    bad, gone, folder = case("focus-and-leaf-missing-same-row"), tmp_path / "gone", tmp_path
-    done = cli("audit", gone, bad, folder)
+    bad, gone, pipe = case("focus-and-leaf-missing-same-row"), tmp_path / "gone", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = cli("audit", gone, bad, pipe)
     assert done.code == 3
     assert "layout-pane-missing" in done.out
-    assert [
+    assert all(
         line.startswith(f"bmux-forensics: {p}: ")
-        for p, line in zip((gone, folder), done.err.splitlines(), strict=True)
-    ]
+        for p, line in zip((gone, pipe), done.err.splitlines(), strict=True)
+    )
     told = cli("audit", "--json", gone, bad).document("audit")
     assert told["error"]["kind"] == "no-such-file"
     assert [row["snapshot"] for row in told["restore"]] == [str(bad)]
+
+
+def test_an_archive_is_audited_like_its_files(cli: Run, tmp_path: Path) -> None:
+    """A folder, a glob and worker processes give what the files give that are named one by one."""
+    folders = sorted(SAMPLES.glob("*-day"))
+    days = sorted(SAMPLES.glob("*-day/*.json"))
+    each = cli("audit", "--json", "--target", "all", *days).document("audit")
+    assert len(each["restore"]) == 2 * len(days)
+    for way in (folders, [f"{SAMPLES}/*-day/*.json"], [*folders, "--jobs", "2"]):
+        assert cli("audit", "--json", "--target", "all", *way).document("audit") == each
+    assert cli("audit", tmp_path).code == 3
+    assert "no snapshots there" in cli("audit", tmp_path).line
+    assert cli("audit", *days, "--here", "--scheduler", "tcp://127.0.0.1:1").code == 2
+
+
+def test_of_many_files_that_cannot_be_read_a_few_are_told(cli: Run, tmp_path: Path) -> None:
+    for number in range(9):
+        os.mkfifo(tmp_path / f"{number}.json")
+    done = cli("audit", tmp_path, SAMPLE)
+    assert done.code == 3
+    assert done.err.splitlines()[-1] == "bmux-forensics: and 4 more files that are not to be read"
+    assert "starts and saves" in done.out
 
 
 DAMAGED = {
