@@ -70,7 +70,10 @@ def _listed(store: Any, path: str, taken: Callable[[str], bool]) -> list[dict[st
     """Return what a store says of each file that a path of it means; None when there is none."""
     try:
         entry = store.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            raise cause from None  # nobody answered: that says nothing about the file
         if not glob.has_magic(path):
             return None
         matches = store.glob(path, detail=True)

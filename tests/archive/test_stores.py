@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,14 @@ def test_a_password_is_never_shown() -> None:
     status = bf.load_archive("nosuchstore://me:secret@host/a.json").status
     assert status["path"].tolist() == ["nosuchstore://me:•••@host/a.json"]
     assert "secret" not in status.to_csv()
+
+
+def test_a_store_that_does_not_answer_is_not_a_file_that_is_missing() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/a.json"
+        (reason,) = bf.load_archive(url).status["reason"]
+    assert reason.startswith("the store said: Cannot connect")
 
 
 @pytest.mark.usefixtures("memory")
