@@ -76,6 +76,10 @@ def show(told: bf.CleanPlan | bf.CleanOutcome, *, each: bool, quiet: bool) -> No
         for row in records(files)
     ]
     put_rows(columns, rows, title="Files")
+    found = set(told.sessions["selector"])
+    for selector in dict.fromkeys(told.wish.selectors) if found else ():  # else it is the verdict
+        if selector not in found:
+            say(f"session not found: {selector}")
     if quiet:
         return
     for row in _meant(told):

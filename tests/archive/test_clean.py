@@ -447,6 +447,18 @@ def test_a_session_that_two_selectors_mean_is_counted_in_every_file(
     assert f"session {LOST} (old): in 3 files" in cli("clean", "day", *both, "--dry-run").err
 
 
+def test_of_several_selectors_one_that_means_nothing_anywhere_is_told(
+    archive: Path, cli: Run
+) -> None:
+    done = cli("clean", archive, "--session", "alpha", "--session", "nobody", "--dry-run")
+    assert done.code == 0
+    assert "session not found: nobody\n" in done.err
+    assert "session not found: alpha" not in done.err
+    none = cli("clean", archive, "--session", "nobody", "--dry-run")
+    assert none.code == 1
+    assert none.err.count("session not found: nobody") == 1
+
+
 def test_who_said_each_is_not_told_to(archive: Path, cli: Run) -> None:
     save(archive / "c.json", World((part("sessions", [session(LOST, "alpha")]),)).raw)
     asked = ("clean", archive, "--session", "alpha")
