@@ -25,7 +25,10 @@ from bmux_forensics.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHOWN: Final = ("what", "value", "name", "session_id", "count", "first_at", "last_at")
+_SHOWN: Final = (
+    *("what", "value", "name", "session_id"),
+    *("count", "first_at", "last_at", "last_snapshot"),
+)
 
 
 @click.command(name="find")
@@ -61,8 +64,9 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     A text is found anywhere in a value, in any letter case; an id by its beginning. With
     --command, --folder, --session or --pane all arguments are PATHs; else the first one is
-    the TEXT, looked for everywhere. Exit code 1 when there is no such thing, 5 when some
-    files were damaged or unreadable, 3 when there was nothing to read.
+    the TEXT, looked for everywhere. --json names all of the snapshots. Exit code 1 when
+    there is no such thing, 5 when some files were damaged or unreadable, 3 when there was
+    nothing to read.
     """
     chosen = {"command": command_text, "folder": folder, "session": session, "pane": pane}
     try:
@@ -129,6 +133,9 @@ def _put(found: pd.DataFrame, form: str | None, output: Path | None, *, overwrit
         return
     if not len(found):
         return
-    shown = found.assign(**{name: moments(found, name) for name in ("first_at", "last_at")})
+    shown = found.assign(
+        **{name: moments(found, name) for name in ("first_at", "last_at")},
+        last_snapshot=[names[-1] for names in found["snapshots"]],
+    )
     columns = ("host", *_SHOWN) if found["host"].notna().any() else _SHOWN
     put_rows(columns, [[row[name] for name in columns] for row in records(shown)], title="Found")

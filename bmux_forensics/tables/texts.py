@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import orjson
 import pandas as pd
 
 from bmux_forensics.errors import printable
@@ -47,13 +48,14 @@ def csv_text(
 ) -> str:
     """Write CSV (RFC 4180) in which no cell is run by a spreadsheet.
 
-    A text cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    A text cell that a spreadsheet would take for a formula gets an apostrophe in front; a
+    list or a dict is JSON.
 
     Examples
     --------
-    >>> print(csv_text(["name", "pgid"], [["=1+1", -1]]), end="")
-    name,pgid
-    '=1+1,-1
+    >>> print(csv_text(["name", "pgid", "paths"], [["=1+1", -1, ["a", "b"]]]), end="")
+    name,pgid,paths
+    '=1+1,-1,"[""a"",""b""]"
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -64,6 +66,8 @@ def csv_text(
 
 
 def _harmless(value: object) -> object:
+    if isinstance(value, list | dict):
+        value = orjson.dumps(value).decode()
     if isinstance(value, str):
         # Spreadsheets skip leading white space; control characters are spelled as on a terminal.
         formula = value.lstrip().startswith(_FORMULA)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -75,6 +78,11 @@ def test_the_verb(cli: Run, tmp_path: Path) -> None:
     done = cli("find", "--session", "ops", SAMPLES, "--host", "{host}-day/")
     assert (done.code, len(done.out.splitlines()), done.err) == (0, 3, "")
     assert cli("find", "--pane", "f8f7", DAY, "--format", "csv").out.count("\n") == 2
+    columns, row = (line.split("\t") for line in cli("find", "tab-3", DAY).out.splitlines()[:2])
+    last = max(DAY.iterdir())
+    assert dict(zip(columns, row, strict=True))["last_snapshot"] == str(last)
+    sheet = csv.DictReader(io.StringIO(cli("find", "tab-3", DAY, "--format", "csv").out))
+    assert json.loads(next(sheet)["snapshots"])[-1] == str(last)
     none = cli("find", "zzz", DAY)
     assert (none.code, none.out, none.line) == (1, "", "not found: zzz")
     assert cli("find", "--json", "zzz", DAY).document("find")["found"] == []
