@@ -172,7 +172,11 @@ class _Work:
 
     def _write_parts(self) -> None:
         """Let those who read a batch write it; a table with no rows is one empty part."""
-        there = Counter(part.table for part in self._asked(self.target))
+        there: Counter[str] = Counter()
+        written: dict[str, str] = {}  # of each folder one name
+        for part in self._asked(self.target):
+            there[part.table] += 1
+            written[os.path.dirname(part.name)] = part.name  # noqa: PTH120 - a name, no place
         status = self._status()
         self.rows[FILES] = len(status)
         empty = Tables(())
@@ -182,6 +186,7 @@ class _Work:
             if not there[name]:
                 where = part_name(name, day, _ALL, self.form)
                 self.target.put(where, encoded(empty[name], self.form))
+        self.target.tidy(written.values())
 
     def _write_whole(self) -> None:
         """Write a file a table, each part behind the other as the batches come."""

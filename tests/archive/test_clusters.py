@@ -227,6 +227,22 @@ def test_a_cluster_writes_the_cleaned_copies_of_a_local_pool(
     assert copies == {p.name: p.read_bytes() for p in here.iterdir()}
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv", "sqlite"])
+def test_a_cluster_exports_what_the_local_pool_exports(
+    form: str, client: Any, many: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One of its two workers is killed when something is there."""
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    pids = list(client.run(os.getpid).values())
+    watching = threading.Thread(target=_kill_at_first, args=(there, pids[0]))
+    watching.start()
+    done = bf.export(many, output=there, form=form, executor=client)
+    watching.join()
+    assert bf.export(many, output=here, form=form, jobs=2).rows == done.rows
+    files = {p.relative_to(there): p.read_bytes() for p in there.rglob("*") if p.is_file()}
+    assert files == {p.relative_to(here): p.read_bytes() for p in here.rglob("*") if p.is_file()}
+
+
 def _kill_at_first(folder: Path, pid: int) -> None:
     eventually(lambda: any(folder.iterdir()))
     os.kill(pid, signal.SIGKILL)  # a worker that this test's cluster started

@@ -27,7 +27,7 @@ from bmux_forensics.tables.catalog import BY_NAME
 from bmux_forensics.tables.graph import FOREIGN_KEYS
 from bmux_forensics.tables.schema import MASK
 from bmux_forensics.tables.walk import pointer_at
-from tests.actions.scenes import save, world
+from tests.actions.scenes import child, save, world
 from tests.cli.conftest import Run
 from tests.export.test_redaction import world as private_world
 from tests.worlds import (
@@ -291,6 +291,20 @@ def test_a_url_gets_the_same_tables(form: str, tmp_path: Path) -> None:
     else:
         lines = sum(len(part.splitlines()) - (form == "csv") for part in data)
         assert lines == len(rows["panes"])
+
+
+def test_what_a_killed_writer_left_is_gone_at_the_end(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bf.export(DAYS[1], output=out, jobs=1)
+    there = sorted(out.rglob("*"))
+    (part,) = (out / "panes").rglob("*.parquet")
+    begun = "import sys; from bmux_forensics.store.leftovers import temp_name as t;"
+    begun += "open(sys.argv[1] + '/' + t('part', 'copy'), 'w').write('half')"
+    with child("-c", begun, str(part.parent), folder=tmp_path) as process:
+        assert process.communicate(timeout=60)[1] == ""
+    assert len(sorted(out.rglob("*"))) == len(there) + 1
+    bf.export(DAYS[1], output=out, jobs=1, overwrite=True)
+    assert sorted(out.rglob("*")) == there
 
 
 def test_many_batches_are_many_parts_and_lose_nothing(tmp_path: Path) -> None:
