@@ -92,6 +92,9 @@ def _rows(tables: Tables, table: Table) -> Keyed:
     for column in table.columns:
         if column.kind is Kind.JSON:
             values[column.name] = [_plain(text) for text in values[column.name]]
+        if column.kind is Kind.TYPE:  # a member that may be null may as well be absent
+            types = values[column.name]
+            values[column.name] = ["null" if known == "absent" else known for known in types]
         if column.key_of:
             spelled = lookup.column(column.key_of).to_pylist()
             ids = zip(values[column.name], spelled, strict=True)

@@ -16,7 +16,17 @@ import bmux_forensics as bf
 from bmux_forensics.snapshot.document import Snapshot
 from tests.actions.scenes import ALPHA, BETA, save, world
 from tests.cli.conftest import Run
-from tests.worlds import MEANING, SECRET, World, part, served_worlds, session, spellings
+from tests.worlds import (
+    MEANING,
+    SECRET,
+    World,
+    pane,
+    part,
+    runtime,
+    served_worlds,
+    session,
+    spellings,
+)
 
 SAMPLES = Path(__file__).parents[2] / "sample_snapshots"
 DAY = SAMPLES / "alpha4-day" / "bmux-snapshot-v1.20261122T115637Z.json"
@@ -48,6 +58,20 @@ def test_another_encoding_says_the_same(one: World, way: int, compact: bool) -> 
     other = World(parts, compact=compact)
     same = World(tuple(p for p in one.parts if not isinstance(p.payload, bytes)))
     assert told(same.snapshot("a"), other.snapshot("b")) == []
+
+
+def _without_nulls(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {k: _without_nulls(v) for k, v in tree.items() if v is not None}
+    return [_without_nulls(v) for v in tree] if isinstance(tree, list) else tree
+
+
+def test_a_member_that_may_be_null_may_as_well_be_absent() -> None:
+    row = runtime(ALPHA, pane(BETA, None), layout_root=None, attach_viewport=None)
+    parts = [{"sessions": [row]}, _without_nulls({"sessions": [row]})]
+    assert parts[0] != parts[1]
+    a, b = (World((part("panes", tree, 3),)).snapshot() for tree in parts)
+    assert told(a, b) == []
 
 
 @given(served_worlds(), served_worlds())
