@@ -197,7 +197,7 @@ def preview_clean(  # noqa: PLR0913 - each is a word of the request
     wish = Wish(*wants, all_sessions, repair, scrub)
     copies = destination_of(output, storage_options)
     files = files_due(sources, copies, storage_options)
-    work = CleanWork(wish, look_only=True, size_limit=size_limit)
+    work = CleanWork(wish, look_only=True, copies=copies, size_limit=size_limit)
     rows, meant, _ = Run(jobs, executor, on_progress).done(work, files)
     return CleanPlan(wish, rows, meant, _files=files, _copies=copies, _size_limit=size_limit)
 

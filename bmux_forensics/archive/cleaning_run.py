@@ -90,7 +90,7 @@ class Run:
             meant = merged([*meant, *part.meant])
             if self.on_progress is not None:
                 self.on_progress(len(rows), len(files))
-        if work.copies is not None:
+        if work.copies is not None and not work.look_only:
             work.copies.tidy(file.copy for file in files)
         return tuple(rows), tuple(meant), tuple(dict.fromkeys(notes))
 

@@ -141,8 +141,8 @@ class CleanWork:
         seen: list[Sighting] = []
         opened = list(self._opened([f if isinstance(f, Due) else due_of(f) for f in files], seen))
         if self.look_only or self.copies is not None:
-            watch = Watch()
-            rows = [self._copied(o) if self.copies else _looked_at(o, watch) for o in opened]
+            watch = Watch() if self.copies is None else None  # a copy is no server's
+            rows = [_looked_at(o, watch) if self.look_only else self._copied(o) for o in opened]
             return ChunkCleaned(tuple(rows), gather(seen))
         for file in files:  # also of those that a run which was cut short has cleaned
             _free_lock(file.path)
@@ -288,8 +288,8 @@ def _settled_once(pid: int, uid: int, state: Path) -> tuple[str, ...]:
     return tuple(settle(uid))
 
 
-def _looked_at(one: Open, watch: Watch) -> FileCleaned:
-    if one.new is not None and one.trouble is None:
+def _looked_at(one: Open, watch: Watch | None) -> FileCleaned:
+    if watch is not None and one.new is not None and one.trouble is None:
         try:
             watch.require_none(Path(one.file.path))
         except ServerLiveError as error:

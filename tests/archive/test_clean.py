@@ -287,6 +287,20 @@ def test_a_live_servers_own_snapshot_is_skipped_with_the_reason(
     assert Trace.of(own) == before
 
 
+@pytest.mark.usefixtures("server")
+def test_a_live_servers_own_snapshot_is_copied_like_any_other(tmp_path: Path) -> None:
+    own = save(tmp_path / "bmux-data" / "runtime" / "bmux-snapshot-v1.json", world().raw)
+    plan = bf.preview_clean(own, sessions=[ALPHA], output=tmp_path / "seen")
+    assert plan.files["status"].tolist() == ["would-clean"]
+    assert not (tmp_path / "seen").exists()
+    seen = bf.apply_clean(plan)
+    done = bf.clean(own, sessions=[ALPHA], output=tmp_path / "out")
+    for each in (seen, done):
+        assert each.files["status"].tolist() == ["cleaned"]
+        assert Path(each.files["output"][0]).read_bytes() != own.read_bytes()
+    assert own.read_bytes() == world().raw
+
+
 def test_bmuxs_own_snapshot_is_cleaned_under_bmuxs_own_lock(tmp_path: Path) -> None:
     own = save(tmp_path / "bmux-data" / "runtime" / "bmux-snapshot-v1.json", world().raw)
     link = tmp_path / "link.json"
