@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -20,18 +20,29 @@ Source = str | os.PathLike[str] | Archive
 """A path, as in `load_archive`, or an archive that is there already."""
 
 
+_IN_TIME: Final = {"executor", "storage_options"}  # the latter may be meant for an output
+
+
 def archive_of(sources: tuple[Source, ...], **options: Any) -> Archive:
     """Return the archive that is the only source, or that some paths make.
 
-    The options are those of `load_archive`; an archive that is there already has its own.
+    The options are those of `load_archive`. An archive that is there already can still be
+    read by another executor; everything else was settled when it was loaded.
 
     Raises
     ------
     UsageError
-        As `meant_by`.
+        As `meant_by`; or an option comes too late.
     """
     archive, paths = meant_by(sources)
-    return load_archive(*paths, **options) if archive is None else archive
+    if archive is None:
+        return load_archive(*paths, **options)
+    for name, value in options.items():
+        if value and name not in _IN_TIME:
+            expected = "it where the archive is loaded"
+            raise UsageError("archive", f"{name} beside an archive", expected=expected)
+    executor = options.get("executor")
+    return archive if executor is None else archive.read_by(executor)
 
 
 def meant_by(sources: Sequence[Source]) -> tuple[Archive | None, list[str | os.PathLike[str]]]:

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from bmux_forensics.actions import auditing
-from bmux_forensics.archive.asking import meant_by
+from bmux_forensics.archive.asking import archive_of, meant_by
 from bmux_forensics.archive.batch import Batch
 from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.finding import means_one_file
-from bmux_forensics.archive.loading import Archive, load_archive
+from bmux_forensics.archive.loading import Archive
 from bmux_forensics.archive.stores import Options
 from bmux_forensics.errors import UsageError
 from bmux_forensics.snapshot.document import Snapshot
@@ -56,7 +56,7 @@ def audit(
         Ask this machine for the folders and shells that the snapshots name; bmux's own
         snapshot is always asked about.
     executor, storage_options
-        As in `load_archive`, for paths.
+        As in `load_archive`.
 
     Returns
     -------
@@ -187,15 +187,13 @@ def _archive_of(
     sources: Sequence[Source], executor: Executor | None, options: Options | None
 ) -> Archive | None:
     """Return the archive that some sources make; None for snapshots that are named one by one."""
-    paths = [s for s in sources if isinstance(s, str | os.PathLike | Archive)]
+    paths = tuple(s for s in sources if isinstance(s, str | os.PathLike | Archive))
     archive, places = meant_by(paths)
     if archive is None and executor is None and all(map(means_one_file, places)):
         return None
     if len(paths) < len(sources):
         raise UsageError("archive", "open snapshots beside it", expected="paths, or one archive")
-    if archive is None:
-        archive = load_archive(*places, executor=executor, storage_options=options)
-    return archive
+    return archive_of(paths, executor=executor, storage_options=options)
 
 
 def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

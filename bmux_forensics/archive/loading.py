@@ -73,6 +73,17 @@ class Archive:
         self._executor = None if any(f.is_only_here for f in self.files) else executor
         self._known: dict[str, FileStatus] = {}
 
+    def read_by(self, executor: Executor) -> Archive:
+        """Return an archive of the same files that an executor reads."""
+        return Archive(
+            self.files,
+            jobs=self.jobs,
+            show_env=self._show_env,
+            size_limit=self._size_limit,
+            on_progress=self._on_progress,
+            executor=executor,
+        )
+
     def __len__(self) -> int:
         """Return how many files there are, readable or not."""
         return len(self.files)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,42 @@ def test_misuse_is_refused() -> None:
         bf.audit(bf.load_archive(*DAYS), DAYS[0])
     with pytest.raises(UsageError, match="an executor that is to ask this machine"):
         bf.audit(SAMPLES, here=True, executor=object())  # type: ignore[arg-type]  # never asked
+
+
+class Counting(ThreadPoolExecutor):
+    """An executor that knows how much it was given."""
+
+    given = 0
+
+    def submit(self, *arguments: Any, **named: Any) -> Any:
+        self.given += 1
+        return super().submit(*arguments, **named)
+
+
+def test_an_archive_that_is_there_may_be_read_by_an_executor(tmp_path: Path) -> None:
+    archive = bf.load_archive(SAMPLES)
+    asked: list[Callable[..., object]] = [
+        bf.audit,
+        bf.forecast,
+        bf.timeline,
+        partial(bf.find, "ops"),
+        partial(bf.export, output=tmp_path / "out"),
+    ]
+    for ask in asked:
+        with Counting(1) as pool:
+            ask(archive, executor=pool)
+            assert pool.given == 1
+
+
+def test_what_comes_too_late_for_an_archive_is_refused(tmp_path: Path) -> None:
+    archive = bf.load_archive(SAMPLES)
+    too_late: list[dict[str, Any]] = [{"tz": "+02:00"}, {"host_pattern": "{host}-day/"}]
+    asked: list[Callable[..., object]] = [
+        bf.timeline,
+        partial(bf.find, "ops"),
+        partial(bf.export, output=tmp_path),
+    ]
+    for late in too_late:
+        for ask in asked:
+            with pytest.raises(UsageError, match="beside an archive"):
+                ask(archive, **late)
