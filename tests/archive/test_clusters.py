@@ -42,7 +42,10 @@ def cluster() -> Iterator[distributed.LocalCluster]:
     # A task is given up after two workers, not four: each takes a second to come back.
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
         made: Any = distributed.LocalCluster(  # type: ignore[no-untyped-call]  # it has no types
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # None means one port, which another run may have
         )
     with made:
         yield made
