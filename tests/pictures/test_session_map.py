@@ -96,6 +96,19 @@ def test_an_error_makes_a_session_broken_and_names_the_rule() -> None:
     assert "focused-pane-missing" in line.findings
 
 
+def test_a_session_whose_context_is_missing_is_not_called_sound() -> None:
+    contexts = contexts_tree(session_by_context={CONTEXTS[1]: SESSIONS[0]})
+    row = runtime(SESSIONS[0], pane(PANES[0]), layout_root={"kind": "leaf", "pane_id": PANES[0]})
+    parts = (
+        part("sessions", [session(SESSIONS[0], "sound")]),
+        part("contexts", contexts),
+        part("panes", {"sessions": [row]}, 3),
+    )
+    (line,) = map_of(World(parts)).lines
+    assert (line.state, line.findings) == ("dangling", ("binding-without-context",))
+    assert [thing.state for thing in line.contexts] == ["missing"]
+
+
 def test_every_thing_is_marked() -> None:
     picture = bf.draw_session_map(tables_of(world()))
     assert marks(picture) == {

@@ -137,9 +137,15 @@ def _findings(evidence: Evidence) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return for each session the worst severity found about it, and the rules, infos left out."""
     found = evidence.findings[evidence.findings["severity"] != "info"]
     known = set(evidence.status["session_id"])
+    bound = dict(rows(evidence.tables["bindings"], "context_id", "session_id"))
     about: dict[str, dict[str, str]] = {}
-    for rule, severity, key, value in rows(found, "rule", "severity", "key", "value"):
-        meant = next((i for i in (*(key or "").split(), value) if i in known), None)
+    for rule, severity, table, key, value in rows(
+        found, "rule", "severity", "table", "key", "value"
+    ):
+        ids = [*(key or "").split(), value]
+        if table == "bindings":  # known by its context, and about the session that it leads to
+            ids += [bound.get(one) for one in ids if one]
+        meant = next((i for i in ids if i in known), None)
         if meant:
             about.setdefault(meant, {})[rule] = severity
     return {
