@@ -71,6 +71,12 @@ def test_the_picture_of_a_large_plan_is_no_larger(count: int, theme: str) -> Non
     assert max(picture.get_size_inches()) < 18
 
 
+def test_large_numbers_are_written_alike_everywhere() -> None:
+    snapshot = bf.read_snapshot(make_snapshot(500), "world")
+    told = words(bf.draw_cascade(bf.plan_of_kill(snapshot, all_sessions=True)))
+    assert {"1,498 × layout", "and 1,495 more"} <= set(told)
+
+
 def test_a_plan_to_repair_can_be_drawn() -> None:
     broken = bf.open_snapshot("tests/data/restore/focus-and-leaf-missing-same-row.json.gz")
     picture = bf.draw_cascade(bf.plan_of_repair(broken))

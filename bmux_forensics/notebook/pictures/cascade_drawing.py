@@ -127,7 +127,7 @@ def _step(pen: Pen, step: Step, place: tuple[float, float]) -> None:
         weight=0.8 if step.contained else 1.5,
     )
     pen.marks([(x + 13, y + 13)], sign, size=7)
-    title = f"{len(step.rows)} × {step.table}" if len(step.rows) > 1 else step.table
+    title = f"{len(step.rows):,} × {step.table}" if len(step.rows) > 1 else step.table
     wide = pen.text(x + 24, y + 13, title, bold=True, room=_BOX - 30)
     note = step.column or ("inside" if step.contained else "")
     pen.text(x + 30 + wide, y + 13, note, size=SMALL, colour="faint", room=_BOX - 36 - wide)
