@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 
 import bmux_forensics as bf
-from bmux_forensics.notebook.pictures.timeline import LANES, Lives, lives
+from bmux_forensics.notebook.pictures.timeline import LANES, THIN, Lives, lives
 from tests.archive.days import START, Host, raw_of
 from tests.pictures.looking import inside, marks, overflowing, words
 
@@ -94,11 +96,13 @@ def test_without_the_archive_the_last_event_is_the_end() -> None:
     assert (
         max(span.end for lane in shown.lanes for span in lane.spans) == events["captured_at"].max()
     )
+    # Snapshots in which nothing happened are not among the events: there is no number to tell.
+    assert bf.draw_timeline(events).alt == "6 sessions, 1 server restart"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("count", [1, 10, 500])
-def test_it_stays_readable_and_says_what_is_left_out(
+def test_every_session_has_a_lane_and_it_stays_readable(
     count: int, theme: str, tmp_path: Path
 ) -> None:
     host = Host(4)
@@ -112,14 +116,46 @@ def test_it_stays_readable_and_says_what_is_left_out(
     events = bf.timeline(archive)
     shown = lives(events, archive.status)
     assert len(shown.lanes) == min(count, LANES)
-    assert len(shown.lanes) + len(shown.hidden) == count
+    assert len(shown.lanes) + len(shown.thin) == count
+    assert shown.hidden == ()
     assert any(span.state == "orphaned" for lane in shown.lanes for span in lane.spans)
     picture = bf.draw_timeline(events, archive, theme=theme)
     assert inside(picture)
     assert overflowing(picture) == []
-    assert picture.get_size_inches()[1] < 14
-    left_out = [word for word in words(picture) if "without a lane" in word]
-    assert bool(left_out) == (count > LANES)
+    assert picture.get_size_inches()[1] < 24
+    assert stretches(picture) >= count  # every session has a lane
+    assert ("460 more sessions" in words(picture)) == (count > LANES)
+
+
+def stretches(picture: bf.Picture) -> int:
+    """Count the level lines that begin where time does."""
+    lines = [c for c in picture.axes[0].collections if isinstance(c, LineCollection)]
+    ends = [np.asarray(path.vertices) for line in lines for path in line.get_paths()]
+    begin = min(float(points[0, 0]) for points in ends)
+    return sum(points[0, 0] == begin and points[0, 1] == points[-1, 1] for points in ends)
+
+
+def test_sessions_beyond_the_lanes_are_counted(tmp_path: Path) -> None:
+    host = Host(6)
+    for _ in range(LANES + THIN + 3):
+        host.make()
+    host.raws.append(host.raw())
+    picture, shown = told(host, tmp_path)
+    assert (len(shown.thin), len(shown.hidden)) == (THIN, 3)
+    assert any("3 sessions without a lane" in word for word in words(picture))
+
+
+def test_no_two_signs_look_the_same(tmp_path: Path) -> None:
+    host = Host(7)
+    host.make()
+    host.raws.append(host.raw())
+    host.work()
+    host.raws.append(host.raw())
+    picture, _ = told(host, tmp_path)
+    assert marks(picture)["other command"] == 1
+    # The other stroke is named beside the row that it stands in.
+    assert "snapshot" not in words(picture)
+    assert "snapshots" in words(picture)
 
 
 def test_an_archive_of_nothing() -> None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LANES: Final = 40
-"""How many sessions have a lane of their own."""
+"""How many sessions have a lane with room for a name and for marks."""
+
+THIN: Final = 460
+"""How many more have a thin one: enough to see when they were there, and how."""
 
 MARKS: Final = {
     "appeared": "appeared",
@@ -84,9 +87,11 @@ class Lives:
     Parameters
     ----------
     lanes : tuple of Lane
-        The sessions with a lane, in order of appearance.
+        The sessions with most to tell, in order of appearance: they have a wide lane.
+    thin : tuple of Lane
+        Those with less to tell, in order of appearance.
     hidden : tuple of Lane
-        The others: those with least to tell.
+        The others: those with least to tell, without a lane.
     restarts : tuple of datetime
         When a server was started anew.
     captures : tuple of datetime
@@ -98,6 +103,7 @@ class Lives:
     """
 
     lanes: tuple[Lane, ...]
+    thin: tuple[Lane, ...]
     hidden: tuple[Lane, ...]
     restarts: tuple[datetime, ...]
     captures: tuple[datetime, ...]
@@ -118,17 +124,22 @@ def lives(
         As `Archive.status`: says when snapshots were saved. Without it the last event is
         the end of all that is known.
     most : int
-        How many sessions get a lane.
+        How many sessions get a wide lane.
     """
     saved = _moments(captures, "loaded")
     times = [*saved, *events["captured_at"].dropna().dt.to_pydatetime()]
     end = max(times, default=None)
     lanes = list(_lanes(events, end))
-    kept = sorted(lanes, key=lambda lane: -lane.trouble)[:most]
-    chosen = {id(lane) for lane in kept}
+    told = sorted(lanes, key=lambda lane: -lane.trouble)
+    order = {id(lane): number for number, lane in enumerate(lanes)}
+    wide, thin, hidden = (
+        tuple(sorted(part, key=lambda lane: order[id(lane)]))
+        for part in (told[:most], told[most : most + THIN], told[most + THIN :])
+    )
     return Lives(
-        tuple(lane for lane in lanes if id(lane) in chosen),
-        tuple(lane for lane in lanes if id(lane) not in chosen),
+        wide,
+        thin,
+        hidden,
         tuple(events.loc[events["event"] == "server restart", "captured_at"].dt.to_pydatetime()),
         tuple(saved or sorted(set(times))),
         tuple(_moments(captures, "damaged", "unreadable")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ SIGNS: Final = {
     "orphaned": Sign("^", "warn", "orphaned from here"),
     "renamed": Sign("D", "other", "renamed", hollow=True),
     "panes": Sign("s", "good", "panes came or went", hollow=True),
-    "command": Sign("|", "faint", "other command"),
+    "command": Sign("|", "ink", "other command"),
 }
 """How what happens to a session is marked."""
 
@@ -36,6 +37,10 @@ _RIGHT: Final = _WIDTH - 30.0
 _LANE: Final = 19.0
 _TOP: Final = 66.0
 _STRIP: Final = 44.0
+_THIN_ROOM: Final = 360.0
+_THINNEST, _THICKEST = 1.5, 6.0
+
+_Stretches = dict[str, list[list[tuple[float, float]]]]
 
 
 def draw_timeline(
@@ -46,8 +51,8 @@ def draw_timeline(
 ) -> Picture:
     """Draw what happened to sessions across an archive, a lane a session.
 
-    At most 40 sessions have a lane: those of which there is most to tell. The strip on
-    top counts all of them.
+    The 40 sessions of which there is most to tell have a wide lane, with a name and marks;
+    460 more have a thin one. The strip on top counts all of them.
 
     Parameters
     ----------
@@ -77,20 +82,21 @@ def draw_timeline(
     """
     status = captures.status if isinstance(captures, bf.Archive) else captures
     shown = lives(events, status)
-    total = len(shown.lanes) + len(shown.hidden)
-    parts = [f"{counted(total, 'session')} in {counted(len(shown.captures), 'snapshot')}"]
+    total = len(shown.lanes) + len(shown.thin) + len(shown.hidden)
+    parts = [counted(total, "session")]
+    if status is not None:  # else only those are known of in which something happened
+        parts[0] += f" in {counted(len(shown.captures), 'snapshot')}"
     if shown.restarts:
         parts.append(counted(len(shown.restarts), "server restart"))
     if shown.damaged:
         parts.append(counted(len(shown.damaged), "damaged snapshot"))
     words = ", ".join(parts)
-    bottom = _TOP + _STRIP + 14 + len(shown.lanes) * _LANE
+    ends = _TOP + _STRIP + 14 + len(shown.lanes) * _LANE
+    step = _step(shown)
+    bottom = ends + (len(shown.thin) * step + 16 if shown.thin else 0)
     picture, pen = sheet(_WIDTH, bottom + 88, theme, words)
     pen.text(20, 22, "What happened to sessions", size=HEAD, bold=True)
-    left_out = (
-        f"; {counted(len(shown.hidden), 'session')} with less to tell, without a lane"
-        * bool(shown.hidden)
-    )
+    left_out = f"; {counted(len(shown.hidden), 'session')} without a lane" * bool(shown.hidden)
     pen.text(20, 42, words + left_out, colour="faint", room=_WIDTH - 40)
     if not shown.captures:
         pen.text(20, _TOP + 20, "nothing is known", colour="faint")
@@ -102,6 +108,7 @@ def draw_timeline(
     for number, lane in enumerate(shown.lanes):
         _label(pen, lane, _TOP + _STRIP + 14 + (number + 0.5) * _LANE, number)
     _bars(pen, axis, shown)
+    _thin_lanes(pen, axis, shown.thin, ends + 8, step)
     _marks(pen, axis, shown)
     _feet(pen, axis, shown, bottom)
     pen.legend(20, bottom + 58, _used(shown), room=_WIDTH - 40)
@@ -161,16 +168,39 @@ def _label(pen: Pen, lane: Lane, y: float, number: int) -> None:
     pen.text(26 + wide, y, short_id(lane.session_id), size=SMALL, colour="faint")
 
 
-def _bars(pen: Pen, axis: _Axis, shown: Lives) -> None:
-    groups: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
-    for number, lane in enumerate(shown.lanes):
-        y = _middle(number)
+def _stretches(axis: _Axis, places: Iterable[tuple[float, Lane]]) -> _Stretches:
+    """Return the stretches of lanes at some heights, by state."""
+    groups: _Stretches = defaultdict(list)
+    for y, lane in places:
         for span in lane.spans:
             ends = [(axis(span.start), y), (max(axis(span.end), axis(span.start) + 2), y)]
             groups[span.state].append(ends)
+    return groups
+
+
+def _bars(pen: Pen, axis: _Axis, shown: Lives) -> None:
+    groups = _stretches(axis, ((_middle(i), lane) for i, lane in enumerate(shown.lanes)))
     pen.lines(groups["there"], "good", width=5, zorder=2)
     pen.lines(groups["orphaned"], "warn", width=5, style=(0, (0.8, 0.6)), zorder=2)
     pen.lines(groups["gap"], "faint", width=1, style=(0, (1, 3)), zorder=2)
+
+
+def _step(shown: Lives) -> float:
+    """Return how far thin lanes stand apart: closer, the more there are."""
+    return max(_THINNEST, min(_THICKEST, _THIN_ROOM / max(len(shown.thin), 1)))
+
+
+def _thin_lanes(pen: Pen, axis: _Axis, lanes: Sequence[Lane], top: float, step: float) -> None:
+    """Draw when the sessions were there that have less to tell, one close under another."""
+    if not lanes:
+        return
+    pen.text(20, top + 6, counted(len(lanes), "more session"), size=SMALL, bold=True)
+    pen.text(20, top + 18, "in order of appearance", size=SMALL, colour="faint")
+    groups = _stretches(axis, ((top + (i + 0.5) * step, lane) for i, lane in enumerate(lanes)))
+    width = 0.7 * step
+    pen.lines(groups["there"], "good", width=width, zorder=2)
+    pen.lines(groups["orphaned"], "warn", width=width, style=(0, (3, 2)), zorder=2)
+    pen.lines(groups["gap"], "faint", width=width / 3, style=(0, (2, 6)), zorder=2)
 
 
 def _marks(pen: Pen, axis: _Axis, shown: Lives) -> None:
@@ -179,7 +209,7 @@ def _marks(pen: Pen, axis: _Axis, shown: Lives) -> None:
         for at, mark in lane.marks:
             groups[mark].append((axis(at), _middle(number)))
     for order, (mark, sign) in enumerate(reversed(SIGNS.items())):
-        size = 5 if mark in ("command", "panes") else 8
+        size = {"panes": 5, "command": 11}.get(mark, 8)  # a stroke has to reach beyond its lane
         pen.marks(groups[mark], sign, size=size, zorder=3 + order * 0.01)
 
 
@@ -198,4 +228,4 @@ def _used(shown: Lives) -> list[Sign]:
     marks = {mark for lane in shown.lanes for _, mark in lane.marks}
     used = [sign for mark, sign in SIGNS.items() if mark in marks]
     used += [RESTART] if shown.restarts else []
-    return [*used, _CAPTURE, *([_DAMAGED] if shown.damaged else [])]
+    return [*used, *([_DAMAGED] if shown.damaged else [])]  # snapshots are named where they stand
