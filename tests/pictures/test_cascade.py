@@ -57,7 +57,8 @@ def test_what_goes_what_empties_and_what_dangles_have_marks_of_their_own(plan: b
         "what the plan does: 6 rows go; 2 rows become empty; 2 rows stay, and point at nothing;"
         " and 10 rows inside rows that go"
     )
-    assert "attached_streams" in words(picture)
+    assert {"attached_streams", "by stream-session"} <= set(words(picture))
+    assert picture.get_size_inches()[0] * 72 < 960  # as wide as a notebook's outputs are
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -30,7 +30,7 @@ _VERBS: Final = {
 }
 _STYLES: Final = {"set-null": (0, (4, 2)), "keep": (0, (1, 2))}
 _BOX: Final = 196.0
-_GAP: Final = 108.0
+_GAP: Final = 40.0
 _LINE: Final = 13.0
 _SHOWN: Final = 3
 _TOP: Final = 76.0
@@ -45,8 +45,8 @@ def draw_cascade(
     """Draw what a plan does: what goes, what becomes empty, what is left dangling, and why.
 
     Rows of one table to which the same happens are one box, so that the picture of a
-    large plan is no larger. An arrow leads from what causes a step, and says by which
-    reference.
+    large plan is no larger. An arrow leads from what causes a step, and its box says by
+    which reference.
 
     Parameters
     ----------
@@ -74,10 +74,11 @@ def draw_cascade(
     'what the plan does: 2 rows go; and 2 rows inside rows that go'
     """
     shown = cascade(plan, tables)
+    why = _why(shown)
     columns: dict[int, list[Step]] = {}
     for step in shown.steps:
         columns.setdefault(step.depth, []).append(step)
-    heights = [sum(_height(s) + 12 for s in steps) for steps in columns.values()]
+    heights = [sum(_height(s, why[s.key]) + 12 for s in steps) for steps in columns.values()]
     wide = max(40 + len(columns) * (_BOX + _GAP) - _GAP, 520)
     counts = [f"{counted(n, 'row')} {_VERBS[action][n != 1]}" for action, n in shown.counts.items()]
     inside = sum(len(step.rows) for step in shown.steps if step.contained)
@@ -88,34 +89,44 @@ def draw_cascade(
     picture, pen = sheet(wide, _TOP + max(heights, default=0) + 44, theme, words)
     pen.text(20, 22, "What the plan does", size=HEAD, bold=True)
     pen.text(20, 42, "; ".join(counts) or "nothing", colour="faint", room=wide - 40)
-    places = _placed(columns)
+    places = _placed(columns, why)
     _arrows(pen, shown, places)
     for step in shown.steps:
-        _step(pen, step, places[step.key])
+        _step(pen, step, places[step.key], why[step.key])
     pen.legend(20, _TOP + max(heights, default=0) + 18, used, room=wide - 40)
     pen.finish()
     return picture
 
 
-def _height(step: Step) -> float:
-    lines = min(len(step.rows), _SHOWN) + (len(step.rows) > _SHOWN)
+def _why(shown: Cascade) -> dict[Key, str]:
+    """Say of each step by which references it came about; rows inside others say so anyway."""
+    found: dict[Key, list[str]] = {step.key: [] for step in shown.steps}
+    inside = {step.key for step in shown.steps if step.contained}
+    for cause in shown.causes:
+        if cause.source != cause.target and cause.target not in inside:
+            found[cause.target].append(cause.reference)
+    return {key: ", ".join(dict.fromkeys(names)) for key, names in found.items()}
+
+
+def _height(step: Step, why: str) -> float:
+    lines = min(len(step.rows), _SHOWN) + (len(step.rows) > _SHOWN) + bool(why)
     return 26 + lines * _LINE + 4
 
 
-def _placed(columns: dict[int, list[Step]]) -> dict[Key, tuple[float, float]]:
+def _placed(columns: dict[int, list[Step]], why: dict[Key, str]) -> dict[Key, tuple[float, float]]:
     places: dict[Key, tuple[float, float]] = {}
     for number, depth in enumerate(sorted(columns)):
         y = _TOP
         for step in columns[depth]:
             places[step.key] = (20 + number * (_BOX + _GAP), y)
-            y += _height(step) + 12
+            y += _height(step, why[step.key]) + 12
     return places
 
 
-def _step(pen: Pen, step: Step, place: tuple[float, float]) -> None:
+def _step(pen: Pen, step: Step, place: tuple[float, float], why: str) -> None:
     x, y = place
     sign = SIGNS[step.action]
-    tall = _height(step)
+    tall = _height(step, why)
     pen.box(
         x,
         y,
@@ -131,6 +142,9 @@ def _step(pen: Pen, step: Step, place: tuple[float, float]) -> None:
     wide = pen.text(x + 24, y + 13, title, bold=True, room=_BOX - 30)
     note = step.column or ("inside" if step.contained else "")
     pen.text(x + 30 + wide, y + 13, note, size=SMALL, colour="faint", room=_BOX - 36 - wide)
+    if why:
+        pen.text(x + 24, y + 27, f"by {why}", size=SMALL, colour="faint", room=_BOX - 32)
+        y += _LINE
     for i, row in enumerate(step.rows[:_SHOWN]):
         pen.text(x + 24, y + 27 + i * _LINE, row, size=SMALL, room=_BOX - 32)
     if len(step.rows) > _SHOWN:
@@ -147,7 +161,6 @@ def _arrows(pen: Pen, shown: Cascade, places: dict[Key, tuple[float, float]]) ->
         start, end = (x0 + _BOX, y0 + 13), (x1, y1 + 13)
         ends.append(_curve(start, end))
         pen.marks([(end[0] - 3, end[1])], Sign(">", "faint", ""), size=4)
-        pen.text(end[0] - 6, end[1] - 6, cause.reference, size=6, colour="faint", align="right")
     pen.lines(ends, "faint", width=0.8)
 
 
@@ -155,4 +168,5 @@ def _curve(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[f
     """Return a line that leaves and arrives level."""
     (x0, y0), (x1, y1) = start, end
     steps = [i / 24 for i in range(25)]
-    return [(x0 + 24 * t if t < 1 else x1, y0 + (y1 - y0) * t * t * (3 - 2 * t)) for t in steps]
+    bend = [(x0 + 30 * t, y0 + (y1 - y0) * t * t * (3 - 2 * t)) for t in steps]
+    return [*bend, (x1, y1)]
