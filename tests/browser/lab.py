@@ -22,6 +22,9 @@ CHROMIUM: Final = Path("/usr/bin/chromium")
 ROOT: Final = Path(__file__).parents[2]
 ARTEFACTS: Final = ROOT / "artefacts"
 
+_AROUND: Final = 300
+"""How much of a window's height is menus, tabs and the like."""
+
 _SWITCHES: Final = (
     *(
         "--no-sandbox",
@@ -166,7 +169,12 @@ class Tab:
     def shoot(self, name: str, part: Any = None) -> None:
         """Keep a picture of the page, or of a part of it, for people to look at."""
         ARTEFACTS.mkdir(exist_ok=True)
+        before = self.page.viewport_size
+        if part is not None:  # what is higher than the window would be cut off
+            high = part.bounding_box()["height"] + _AROUND
+            self.page.set_viewport_size({**before, "height": max(before["height"], int(high))})
         (part or self.page).screenshot(path=ARTEFACTS / f"{name}.png")
+        self.page.set_viewport_size(before)
 
     def errors(self) -> list[str]:
         """Give everything that went wrong, on the console, the network or in the kernel."""

@@ -101,6 +101,29 @@ def test_audit_kill_and_undo(tab: Tab) -> None:
     assert tab.errors() == []
 
 
+NAMELESS = """() => [...document.querySelectorAll(
+    '.bf-panel button, .bf-panel input, .bf-panel select, .bf-panel [tabindex="0"]')]
+  .filter(e => e.offsetParent !== null)
+  .filter(e => ![e.getAttribute('aria-label'), e.textContent, e.title,
+    ...[...(e.labels || [])].map(l => l.textContent)].some(t => t?.trim()))
+  .map(e => e.outerHTML.slice(0, 200))"""
+"""The controls on the screen that no screen reader could name."""
+
+
+def test_every_control_has_a_name(tab: Tab) -> None:
+    pick(tab, "sample: alpha4-day", "20261122T115643Z")
+    kill = tab.panel("kill")
+    kill.locator("button.bf-more").click()
+    tick(kill, "tab-2")
+    preview(kill)
+    kill.locator(".bf-sheet img.bf-light").wait_for(timeout=PATIENCE)
+    assert tab.page.locator(".bf-panel input").count() > 10
+    assert tab.page.evaluate(NAMELESS) == []
+    kill.locator("button.bf-more").click()
+    kill.locator("button.bf-none").click()
+    kill.locator(".bf-count", has_text="none picked yet").wait_for(timeout=PATIENCE)
+
+
 def test_a_file_that_changed_meanwhile_is_refused(tab: Tab) -> None:
     file = pick(tab, "sample: alpha4-day", "20261122T115638Z")
     kill = tab.panel("kill")
@@ -159,6 +182,11 @@ def test_mending_in_the_dark_at_half_width_by_keyboard(tab: Tab) -> None:
     preview(kill)
     kill.locator("img.bf-dark").wait_for(timeout=PATIENCE)
     assert not kill.locator("img.bf-light").is_visible()
+    picture = kill.locator("img.bf-dark")
+    assert picture.evaluate("i => i.getBoundingClientRect().width / i.naturalWidth") > 0.74
+    sheet = kill.locator(".bf-sheet")
+    assert sheet.evaluate("s => s.scrollWidth > s.clientWidth")  # it scrolls, by itself alone
+    assert sheet.evaluate("s => s.closest('.bf-panel').scrollWidth <= innerWidth")
     tab.shoot("kill-plan-dark-half", kill)
     press(audit, "undo", "Taken back: the repair")
     assert sha256(file) == before

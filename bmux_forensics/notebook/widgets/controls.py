@@ -42,6 +42,7 @@ STYLE: Final = """<style>
 .bf-panel .bf-session .widget-checkbox{flex:0 0 14em;width:14em}
 .bf-panel .bf-session{border-bottom:1px solid var(--jp-border-color2,#ccc);flex-wrap:wrap}
 .bf-panel .bf-session .widget-html{flex:1 1 22em}
+.bf-panel .bf-sheet{overflow-x:auto}
 .bf-panel .bf-picture{max-width:100%;height:auto}
 body[data-jp-theme-light="false"] .bf-panel .bf-light{display:none}
 body:not([data-jp-theme-light="false"]) .bf-panel .bf-dark{display:none}

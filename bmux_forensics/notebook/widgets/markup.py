@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import bmux_forensics as bf
+from bmux_forensics.notebook.pictures.sheet import POINTS
 from bmux_forensics.notebook.text import clipped, plain
 
 _LONGEST: Final = 300
@@ -87,16 +88,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def picture(draw: Callable[[str], bf.Picture]) -> str:
     """Return a picture in both themes; the page shows the one that fits.
 
+    Where there is not room enough to read it, it scrolls instead of shrinking further.
+
     Parameters
     ----------
     draw : callable
         Given ``light`` or ``dark``, returns the picture.
     """
-    return "".join(_image(draw(theme), theme) for theme in _THEMES)
+    images = "".join(_image(draw(theme), theme) for theme in _THEMES)
+    return f'<div class="bf-sheet" tabindex="0" role="group" aria-label="picture">{images}</div>'
 
 
 def _image(drawn: bf.Picture, theme: str) -> str:
     # As an image: whatever an SVG may hold, nothing in an image is run.
     data = base64.b64encode(drawn.svg().encode()).decode()
     alt = text(drawn.alt, _LONGEST_BLOCK)
-    return f'<img class="bf-picture bf-{theme}" alt="{alt}" src="data:image/svg+xml;base64,{data}">'
+    least = round(drawn.get_figwidth() * POINTS)  # its small letters are 7.5 of these high
+    return (
+        f'<img class="bf-picture bf-{theme}" alt="{alt}" style="min-width:{least}px" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
