@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def test_it_opens_with_no_request_and_no_complaint(open_page: Open, day: Path, s
     opened.photograph(f"day-{scheme}", full_page=True)
     assert opened.requests == [day.as_uri()]
     assert opened.complaints == []
+
+
+def test_a_picture_scrolls_where_it_would_be_too_small_to_read(open_page: Open, day: Path) -> None:
+    page = open_page(day, viewport={"width": 400, "height": 1000}).page
+    image = page.locator("#timeline img")
+    assert image.evaluate("i => i.getBoundingClientRect().width / i.naturalWidth") > 0.74
+    figure = page.locator("#timeline figure")
+    figure.focus()
+    assert figure.evaluate("f => f === document.activeElement && f.scrollWidth > f.clientWidth")
+    assert page.evaluate("document.body.scrollWidth <= window.innerWidth")
+
+
+def test_a_hash_stands_there_whole(open_page: Open, day: Path) -> None:
+    page = open_page(day, viewport={"width": 1200, "height": 1000}).page
+    cells = page.locator("#provenance td", has_text=re.compile("^[0-9a-f]{64}$"))
+    assert cells.count() >= 14
+    assert cells.evaluate_all("cells => cells.every(c => c.scrollWidth <= c.clientWidth)")
 
 
 def test_tables_sort_and_search(open_page: Open, day: Path) -> None:
@@ -122,6 +140,8 @@ def test_it_can_be_printed_in_light_colours_with_every_row(
     assert ground == "rgb(255, 255, 255)"
     assert not opened.page.locator("nav").is_visible()
     assert not opened.page.locator(".bf-bar").first.is_visible()
+    assert opened.page.get_by_text("keeps those that are long gone").is_visible()
+    assert opened.page.get_by_text("folded are not printed").first.is_visible()
     printed = opened.page.pdf(path=tmp_path / "report.pdf")
     assert printed.startswith(b"%PDF")
 
