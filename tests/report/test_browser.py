@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import bmux_forensics as bf
 from tests.report.conftest import Opened
@@ -142,6 +144,13 @@ def test_it_can_be_printed_in_light_colours_with_every_row(
     assert not opened.page.locator(".bf-bar").first.is_visible()
     assert opened.page.get_by_text("keeps those that are long gone").is_visible()
     assert opened.page.get_by_text("folded are not printed").first.is_visible()
+    opened.photograph("printed", full_page=True)
+    shot = opened.page.locator("#timeline img").screenshot()
+    assert Image.open(io.BytesIO(shot)).convert("L").resize((1, 1)).getpixel((0, 0)) > 200
+    assert (
+        opened.page.locator("td.bf-id").first.evaluate("c => getComputedStyle(c).whiteSpace")
+        == "nowrap"
+    )
     printed = opened.page.pdf(path=tmp_path / "report.pdf")
     assert printed.startswith(b"%PDF")
 
