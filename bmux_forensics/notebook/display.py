@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bmux_forensics.errors import UsageError
-from bmux_forensics.notebook.cells import rows_of
+from bmux_forensics.notebook.cells import WIDEST, rows_of
 from bmux_forensics.notebook.pages import asset, filled
 
 LIMIT: Final = 2_000
@@ -39,6 +39,8 @@ class ShownTable:
         What times are told relative to.
     name : str
         What the table is called, for those who can't see it.
+    widest : int
+        How many characters of a text are shown.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -47,6 +49,7 @@ class ShownTable:
     limit: int
     now: datetime
     name: str
+    widest: int = WIDEST
 
     def __repr__(self) -> str:
         """Return the DataFrame as text."""
@@ -59,7 +62,7 @@ class ShownTable:
         return filled(
             "shown.html",
             columns=[str(column) for column in shown.columns],
-            rows=rows_of(shown, now=self.now),
+            rows=rows_of(shown, now=self.now, widest=self.widest),
             name=self.name,
             page=self.page if len(shown) > self.page else 0,
             search=self.search,
@@ -77,7 +80,11 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _index_names(frame: pd.DataFrame) -> list[str]:
     taken = {str(column) for column in frame.columns}
-    names = [str(n) if n is not None else f"index {i}" for i, n in enumerate(frame.index.names)]
+    several = len(frame.index.names) > 1
+    names = [
+        str(n) if n is not None else f"index {i}" if several else "index"
+        for i, n in enumerate(frame.index.names)
+    ]
     return [f"{name} (index)" if name in taken else name for name in names]
 
 
@@ -89,6 +96,7 @@ def show_table(  # noqa: PLR0913 - one parameter a choice
     limit: int = LIMIT,
     now: datetime | None = None,
     name: str = "table",
+    widest: int = WIDEST,
 ) -> ShownTable:
     """Show a DataFrame so that a person can read it.
 
@@ -111,6 +119,8 @@ def show_table(  # noqa: PLR0913 - one parameter a choice
         What times are told relative to; by default this moment.
     name : str
         What the table is called, for those who can't see it.
+    widest : int
+        How many characters of a text are shown.
 
     Returns
     -------
@@ -128,14 +138,17 @@ def show_table(  # noqa: PLR0913 - one parameter a choice
     >>> '>03b1affc<' in shown._repr_html_()
     True
     """
-    for what, number in (("page", page), ("limit", limit)):
+    for what, number in (("page", page), ("limit", limit), ("widest", widest)):
         if number < 0:
             raise UsageError(what, str(number), expected="0 or more")
-    return ShownTable(frame, page, search, limit, now or datetime.now(UTC), name)
+    return ShownTable(frame, page, search, limit, now or datetime.now(UTC), name, widest)
 
 
 def register_display(shell: Any = None) -> None:
     """Show every DataFrame of this notebook the way `show_table` does.
+
+    Texts are cut where pandas would cut them (its option ``display.max_colwidth``), but not
+    shorter than `show_table` does.
 
     Parameters
     ----------
@@ -150,7 +163,13 @@ def register_display(shell: Any = None) -> None:
     if shell is None:
         shell = _shell()
     formatter = shell.display_formatter.formatters["text/html"]
-    formatter.for_type(pd.DataFrame, lambda frame: show_table(frame)._repr_html_())
+    formatter.for_type(pd.DataFrame, _html)
+
+
+def _html(frame: pd.DataFrame) -> str:
+    width = pd.get_option("display.max_colwidth")
+    widest = max(WIDEST, sys.maxsize if width is None else width)
+    return show_table(frame, widest=widest)._repr_html_()
 
 
 def _shell() -> Any:

@@ -110,6 +110,12 @@ NAMELESS = """() => [...document.querySelectorAll(
 """The controls on the screen that no screen reader could name."""
 
 
+def test_tables_read_from_the_left(tab: Tab) -> None:
+    head = tab.page.locator(".bf-shown th").first  # JupyterLab would have it at the right
+    head.wait_for(state="attached", timeout=PATIENCE)
+    assert head.evaluate("h => getComputedStyle(h).textAlign") == "left"
+
+
 def test_every_control_has_a_name(tab: Tab) -> None:
     pick(tab, "sample: alpha4-day", "20261122T115643Z")
     kill = tab.panel("kill")

@@ -146,7 +146,7 @@ def test_it_can_be_printed_in_light_colours_with_every_row(
     assert opened.page.get_by_text("folded are not printed").first.is_visible()
     opened.photograph("printed", full_page=True)
     shot = opened.page.locator("#timeline img").screenshot()
-    assert Image.open(io.BytesIO(shot)).convert("L").resize((1, 1)).getpixel((0, 0)) > 200
+    assert max(Image.open(io.BytesIO(shot)).convert("L").resize((1, 1)).tobytes()) > 200
     assert (
         opened.page.locator("td.bf-id").first.evaluate("c => getComputedStyle(c).whiteSpace")
         == "nowrap"

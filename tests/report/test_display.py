@@ -83,6 +83,8 @@ def test_small_tables_have_no_pages_and_empty_ones_their_columns() -> None:
 def test_an_index_that_says_something_is_a_column() -> None:
     frame = pd.DataFrame({"x": [1]}, index=pd.Index(["row"], name="key"))
     assert [t for t in Reader(bf.show_table(frame)._repr_html_()).text if t == "key"]
+    frame.index.name = None
+    assert [t for t in Reader(bf.show_table(frame)._repr_html_()).text if t == "index"]
 
 
 def test_hostile_cells_are_text() -> None:
@@ -102,6 +104,19 @@ def test_every_frame_of_a_notebook_can_be_shown_that_way(
     data, _ = shell.display_formatter.format(bf.load_tables(LAST)["sessions"])
     assert "bf-table" in data["text/html"]
     assert "5 rows" in data["text/plain"]
+
+
+def test_texts_are_as_wide_as_the_notebook_asks_pandas_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython's own
+    bf.register_display(shell)
+    frame = pd.DataFrame({"text": ["x" * 90]})
+    for width, shown in ((20, "x" * 59 + "…"), (100, "x" * 90), (None, "x" * 90)):
+        with pd.option_context("display.max_colwidth", width):
+            data, _ = shell.display_formatter.format(frame)
+        assert f">{shown}<" in data["text/html"]
 
 
 def test_misuse_is_told() -> None:
