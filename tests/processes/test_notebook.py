@@ -18,8 +18,8 @@ from .conftest import is_running, wait_until
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-drive-a-kill.ipynb"
 
-FAILS = "assert len(started) == 4; raise RuntimeError('as planned')"
-DIES = "assert len(started) == 4; os.kill(os.getpid(), 9)"
+FAILS = "assert len(stage.started) == 4; raise RuntimeError('as planned')"
+DIES = "import os; assert len(stage.started) == 4; os.kill(os.getpid(), 9)"
 
 
 def read() -> Any:
@@ -53,7 +53,12 @@ def test_it_leaves_nothing_running(
     bad = copy.deepcopy(notebook.cells[place - 1])
     bad.update(id="ends-here", source=cell)
     notebook.cells.insert(place, bad)
-    client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+    )
     with pytest.raises(error, match="as planned" if cell == FAILS else "died"):
         client.execute(env={**os.environ, "TMPDIR": str(tmp_path)})
     wait_until(lambda: not left(tmp_path), "everything that it started has ended")
