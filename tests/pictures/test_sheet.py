@@ -7,14 +7,23 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
+from types import ModuleType
 
 import matplotlib as mpl
 import pytest
 
 import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
+from bmux_forensics.notebook.pictures import (
+    cascade_drawing,
+    processes_drawing,
+    screen_drawing,
+    session_map_drawing,
+)
 from bmux_forensics.notebook.pictures.letters import LACKING, fitted, width_of
 from bmux_forensics.notebook.pictures.recolour import adaptive_svg
+from bmux_forensics.notebook.pictures.sheet import Sign
 from bmux_forensics.notebook.pictures.theme import THEMES
 
 DAY = "sample_snapshots/alpha4-day/bmux-snapshot-v1.20261122T115637Z.json"
@@ -96,6 +105,18 @@ def test_text_and_marks_stand_out_from_the_ground(theme: str, name: str, least: 
     for ground in ("ground", "panel"):
         pair = [luminance(getattr(THEMES[theme], n)) + 0.05 for n in (ground, name)]
         assert max(pair) / min(pair) >= least
+
+
+@pytest.mark.parametrize(
+    "module", [cascade_drawing, processes_drawing, screen_drawing, session_map_drawing]
+)
+def test_no_two_signs_of_a_picture_have_one_shape_alone_for_two_things(module: ModuleType) -> None:
+    values = [*vars(module).values()]
+    values += [sign for one in values if isinstance(one, dict) for sign in one.values()]
+    signs = {sign for sign in values if isinstance(sign, Sign)}
+    shapes = Counter((sign.shape, sign.hollow) for sign in signs)
+    assert signs
+    assert max(shapes.values()) == 1
 
 
 def test_there_is_no_third_theme() -> None:

@@ -33,7 +33,7 @@ SIGNS: Final = {
 
 _STRAY: Final = Sign("p", "bad", "stray", hollow=True)
 _HOLDS: Final = {
-    True: Sign("o", "good", "holds"),
+    True: Sign("P", "good", "holds"),
     False: Sign("X", "bad", "does not"),
     None: Sign("_", "faint", "can't be told"),
 }

@@ -49,7 +49,7 @@ _PANE_SIGNS: Final = {
 _CLIENT_SIGNS: Final = {
     "selects": Sign(">", "good", "client that selects it"),
     "remembered": Sign(">", "faint", "client it remembers", hollow=True),
-    "unknown": Sign("x", "bad", "client that no list has"),
+    "unknown": Sign("<", "bad", "client that no list has"),
 }
 
 _WIDTH: Final = 860.0
