@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bmux_forensics.actions.custody_facts import group_facts
 from bmux_forensics.actions.custody_judging import judge
-from bmux_forensics.actions.custody_reading import UNACCOUNTED, is_unaccounted
+from bmux_forensics.actions.custody_reading import advice_on, is_unaccounted
 from bmux_forensics.actions.custody_record import (
     COMPLETED,
     NOT_APPLIED,
@@ -177,7 +177,7 @@ def settle(
         notes.append(sentence(change, verdict.state, verdict.why))
         change.state = STATES[verdict.state]
     lost = (change for change in changes if is_unaccounted(change))
-    return [*notes, *(f"{c.verb} {c.id} of {path_text(c.file)}: {UNACCOUNTED}" for c in lost)]
+    return [*notes, *(f"{c.verb} {c.id} of {path_text(c.file)}: {advice_on(c)}" for c in lost)]
 
 
 def _rescued(path: Path) -> list[str]:

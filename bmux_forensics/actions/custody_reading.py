@@ -14,6 +14,11 @@ from bmux_forensics.store.process import is_gone, this_process
 UNACCOUNTED: Final = "what became of its processes is not known: `kill --resume` ends the proven"
 """What a person is told of a change that `is_unaccounted`."""
 
+LEFT: Final = "processes that it meant to end were left: `kill --resume` ends the proven"
+"""What a person is told instead where the journal says so."""
+
+_LEFT: Final = ("skipped", "survived")
+
 
 def owner_of(path: Path | None) -> int | None:
     """Tell whose journal and backups a file's are: its owner's, or its folder's if it is gone."""
@@ -36,13 +41,19 @@ def is_unaccounted(change: Recorded) -> bool:
     """Tell whether nobody knows, or will say, what became of processes that a change meant to end.
 
     They are unaccounted for when its process is gone, or is this one, and no outcome of
-    theirs stands in the journal; and when they were left alone because of a server.
+    theirs stands in the journal; when they were left alone because of a server; and when
+    they were there all the same in the end, because the system refused a signal, say.
     """
     if change.state != STATES[COMPLETED] or not change.groups:
         return False
     if change.processes is None:
         return change.maker == this_process() or is_gone(change.maker)
-    return any(g.get("outcome") == "skipped" and g.get("ok") is False for g in change.processes)
+    return any(g.get("outcome") in _LEFT and g.get("ok") is False for g in change.processes)
+
+
+def advice_on(change: Recorded) -> str:
+    """Return what a person is told of a change that `is_unaccounted`."""
+    return UNACCOUNTED if change.processes is None else LEFT
 
 
 def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recorded]:
@@ -66,5 +77,5 @@ def known_changes(uid: int | None, journal: Journal | None = None) -> list[Recor
     mark_undone(changes)
     for change in changes:
         if is_unaccounted(change):
-            change.note = "; ".join(filter(None, (change.note, UNACCOUNTED)))
+            change.note = "; ".join(filter(None, (change.note, advice_on(change))))
     return changes

@@ -52,9 +52,8 @@ def survival(outcome: bf.KillOutcome | None) -> PartlyDoneError | None:
     if not left:
         return None
     numbers = ", ".join(str(group["pgid"]) for group in left)
-    advice = ""
-    if any(group["outcome"] == "skipped" for group in left):
-        advice = "once no server runs, kill --resume ends what is proven"
+    skipped = any(group["outcome"] == "skipped" for group in left)
+    advice = f"{'once no server runs, ' if skipped else ''}kill --resume ends what is proven"
     return PartlyDoneError(
         "kill", f"the sessions are gone, but process groups are left: {numbers}", advice=advice
     )

@@ -35,6 +35,7 @@ _NAMES = (
 _CREATES = re.compile(r"O_(CREAT|TRUNC|WRONLY|RDWR)")
 _HELD = re.compile(r"<(/[^>]*)>")
 _NAMED = re.compile(r'"([^"]*)"')
+_SIGNAL = re.compile(r"\b(SIG[A-Z]+)\b")
 _WRITES = ("write", "pwrite64")
 
 
@@ -133,11 +134,13 @@ def _steps(text: str, pid: int, folder: str) -> Iterator[Step]:
 
 
 def _names(call: str, rest: str, folder: str) -> str:
-    """Return what a call's paths are, in a spelling that is the same in every run."""
+    """Return a call's paths and its signal, in a spelling that is the same in every run."""
     for pattern, instead in _NAMES:
         rest = pattern.sub(instead, rest)
     arguments = rest.rpartition(" = ")[0] if " = " in rest else rest
-    names = _HELD.findall(arguments) + ([] if call in _WRITES else _NAMED.findall(arguments))
+    names = _HELD.findall(arguments)
+    if call not in _WRITES:  # what is written is no name
+        names += _NAMED.findall(arguments) + _SIGNAL.findall(arguments)
     return " ".join(name.removeprefix(folder).strip("/") for name in names)
 
 

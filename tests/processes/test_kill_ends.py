@@ -333,6 +333,11 @@ def test_a_survivor_is_exit_code_5(bmux: Bmux) -> None:
     assert str(child.pid) in told["error"]["message"]
     assert outcomes(told) == {child.pid: ("confirmed", "survived")}
     assert is_running(child.pid)
+    # The session is in no snapshot any more: only the journal knows what was to be ended.
+    assert "`kill --resume` ends the proven" in bmux.cli("history").err
+    (row,) = bmux.cli("kill", "--resume", "--json").document("resume")["resumed"]
+    assert outcomes(row, "groups") == {child.pid: ("confirmed", "ended")}
+    assert bmux.cli("kill", "--resume").out == "nothing to resume\n"
 
 
 def test_no_bmux_at_all(bmux: Bmux) -> None:
