@@ -91,7 +91,7 @@ class Figures:
         """
         try:
             yield
-        except AssertionError as problem:
+        except (AssertionError, pytest.fail.Exception) as problem:
             self.add(fault, 1, losses=1, unit=unit)
             if not about:
                 raise
