@@ -16,35 +16,47 @@ def require_whole(operation: Operation, scene: Scene, forks: Forks) -> bool:
 
     The file is old or new, the old bytes are somewhere, the journal explains it, a lock that
     was left is broken by proof, processes that were to end are ended by a resume, the same
-    run once more completes, and then no temporary file is left.
+    run once more completes, and then no temporary file is left. Of several files each.
     """
-    now, before, new = scene.bytes_now(), scene.before, scene.new
-    assert now in (before, new), "torn"
-    changed = now != before
-    if changed and before is not None:
-        assert before in kept(scene), "the old bytes are nowhere"
-    assert damage() == []
-    mine = [row["state"] for row in bf.history().to_dict("records") if row["id"] not in scene.known]
-    assert mine == ["done"] if changed else mine in ([], ["failed"]), mine
-
-    bf.unlock(scene.path)  # raises where it is not proven that its holder is gone
-    assert not scene.path.with_name(scene.path.name + ".lock").exists()
+    _require_kept(scene)
+    changed = scene.changed()
+    for path in scene.paths:
+        bf.unlock(path)  # raises where it is not proven that its holder is gone
+        assert not path.with_name(path.name + ".lock").exists()
     if operation.name == "kill":
-        _finish(scene, changed=changed)
+        _finish(scene, changed=bool(changed))
 
     again = forks.run(scene.arguments, env=scene.env)
-    if changed:
+    if changed == scene.paths:
         assert again.code in operation.again, again
         assert operation.again[again.code] in again.err, again
     else:
         assert again.code == 0, again
-    assert again.code != 0 or scene.bytes_now() == new
-    if scene.path.exists():
-        bf.kill(scene.path, all_sessions=True, reach=bf.Reach(signal=False))  # the next change
+    assert again.code != 0 or all(scene.bytes_of(path) == scene.new for path in scene.paths)
+    for path in filter(Path.exists, scene.paths):
+        bf.kill(path, all_sessions=True, reach=bf.Reach(signal=False))  # the next change
     assert damage() == []
     assert left(scene) == []
     assert "open" not in bf.history()["state"].tolist()
-    return changed
+    return bool(changed)
+
+
+def _require_kept(scene: Scene) -> None:
+    """Look whether each file is old or new, and what is known of it."""
+    states: dict[str, list[str]] = {}
+    for row in bf.history().to_dict("records"):
+        if row["id"] not in scene.known:
+            states.setdefault(row["file"], []).append(row["state"])
+    for path in scene.paths:
+        now, mine = scene.bytes_of(path), states.pop(str(path), [])
+        assert now in (scene.before, scene.new), "torn"
+        if now == scene.before:
+            assert mine in ([], ["failed"]), mine
+            continue
+        assert mine == ["done"], mine
+        assert scene.before is None or scene.before in kept(path), "the old bytes are nowhere"
+    assert states == {}
+    assert damage() == []
 
 
 def _finish(scene: Scene, *, changed: bool) -> None:
@@ -61,10 +73,10 @@ def _finish(scene: Scene, *, changed: bool) -> None:
     assert bf.resume(scene.path) == []
 
 
-def kept(scene: Scene) -> list[bytes]:
-    """Return the content of every backup, and of what was moved aside."""
-    backups = [Path(name) for name in bf.backups()["path"]]
-    return [p.read_bytes() for p in (*backups, *scene.path.parent.glob("*.corrupt-*"))]
+def kept(path: Path) -> list[bytes]:
+    """Return the content of every backup of a file, and of what was moved aside."""
+    backups = [Path(name) for name in bf.backups(path)["path"]]
+    return [p.read_bytes() for p in (*backups, *path.parent.glob("*.corrupt-*"))]
 
 
 def damage() -> list[str]:

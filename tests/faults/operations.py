@@ -39,6 +39,8 @@ class Scene:
         Everything is in here.
     path : Path
         The snapshot that is to be changed.
+    others : list of Path
+        Further ones of the same content that the same run is to change.
     arguments : list of str
         The command line of the change.
     children : list of Popen
@@ -52,6 +54,7 @@ class Scene:
     folder: Path
     nursery: Nursery
     path: Path = Path()
+    others: list[Path] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     known: frozenset[str] = frozenset()
@@ -70,9 +73,21 @@ class Scene:
         """Remove what an earlier point left, but no child that still runs."""
         for name in ("bmux-data", "state", "runtime"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.others = []
 
     def bytes_now(self) -> bytes | None:
-        return self.path.read_bytes() if self.path.exists() else None
+        return self.bytes_of(self.path)
+
+    def bytes_of(self, path: Path) -> bytes | None:
+        return path.read_bytes() if path.exists() else None
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.path, *self.others]
+
+    def changed(self) -> list[Path]:
+        """Return the snapshots that are not what they were before."""
+        return [path for path in self.paths if self.bytes_of(path) != self.before]
 
     def living(self) -> list[subprocess.Popen[bytes]]:
         """Return children for two panes; one of them ends at a TERM, the other does not."""
@@ -154,8 +169,11 @@ def _back(scene: Scene) -> None:
 
 
 def _clean(scene: Scene) -> None:
-    _kill_elsewhere(scene)
-    scene.arguments = ["clean", str(scene.path), "--session", VICTIM, "--yes"]
+    """Three files in two folders: they go through the door together."""
+    folder = scene.folder / "runtime"
+    places = [folder / "day" / "one.json", folder / "day" / "two.json", folder / "other.json"]
+    scene.path, *scene.others = [save(place, SAMPLE.read_bytes()) for place in places]
+    scene.arguments = ["clean", str(folder), "--session", VICTIM, "--yes", "--jobs", "1"]
 
 
 def _resurrect(scene: Scene) -> None:
