@@ -79,6 +79,7 @@ def _markers() -> Iterator[bytes]:
 
 def _texts() -> Iterator[bytes]:
     yield "=1+1 <b>naïve</b> ☃\x1b[31m\u202e\u200b\r\n\t".encode()
+    yield b"\"><script>alert(1)</script><img src=x onerror=alert(1)> ' onclick=alert(1) &lt;"
 
 
 _KINDS: Final = {
@@ -87,6 +88,7 @@ _KINDS: Final = {
     "selectors": _selectors,
     "salvage": _envelopes,
     "outputs": _texts,
+    "pages": _texts,
     "journal": _journals,
     "names": _names,
     "markers": _markers,

@@ -14,10 +14,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
+from functools import lru_cache
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import pandas as pd
 
 import bmux_forensics as bf
 from bmux_forensics.archive.moments import host_in, host_pattern, moment_in
@@ -179,6 +182,42 @@ def outputs(data: bytes) -> None:
         assert _ACTS.search(written) is None
 
 
+def pages(data: bytes) -> None:
+    """Show any text in a page: it says what the text says, and has no tag that others lack."""
+    cells = [data[start : start + 80].decode("utf-8", "replace") for start in range(0, 400, 80)]
+    page = _page(cells)
+    assert _shape(page) <= _usual_shape()
+    assert _ACTS.search(page) is None
+
+
+def _page(cells: list[str]) -> str:
+    # Columns whose cells are shown in a way of their own, and one of any text.
+    frame = pd.DataFrame(dict.fromkeys(("path", "session_id", "name"), cells), dtype="str")
+    return bf.show_table(frame, now=datetime(2026, 1, 1, tzinfo=UTC))._repr_html_()
+
+
+class _Tags(HTMLParser):
+    """Gathers what a page is made of: each tag with the names of its attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[tuple[str, ...]] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add((tag, *(name for name, _ in attrs)))
+
+
+def _shape(page: str) -> set[tuple[str, ...]]:
+    tags = _Tags()
+    tags.feed(page)
+    return tags.found
+
+
+@lru_cache(maxsize=1)
+def _usual_shape() -> set[tuple[str, ...]]:
+    return _shape(_page(["", "a", "/a/b", "a" * 80, SESSIONS[0], "/" + "a" * 80]))
+
+
 def _is_formula(cell: str) -> bool:
     return cell.lstrip()[:1] in ("=", "+", "-", "@") and cell[:1] != "'"
 
@@ -232,6 +271,7 @@ TARGETS: Final[dict[str, Target]] = {
         salvage,
         plans,
         outputs,
+        pages,
         journal,
         names,
         markers,
