@@ -21,7 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOOR = 64 << 20
 TIMES = 20
 EACH = 5 << 10
-_HANG = 60  # CPU seconds for a megabyte: a minute is no decision any more
+DECIDED = 3.0
+"""CPU seconds for a megabyte: one is what is stated, for a machine that is not busy."""
+MENDED = 10.0
+"""The same for a repair, which plans a change for each of very many rows."""
+_HANG = 60  # CPU seconds: a minute is no decision any more
 _SOAK_HANG = 3600
 
 
@@ -46,7 +50,7 @@ def measured(*, soak: bool) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("name", [make.__name__ for make in MEGABYTE])
 def test_every_use_ends_in_bounded_memory(
-    name: str, measured: dict[str, list[dict[str, Any]]], figures: Figures
+    name: str, measured: dict[str, list[dict[str, Any]]], figures: Figures, *, soak: bool
 ) -> None:
     assert len(measured.get(name, ())) == 8
     for told in measured[name]:
@@ -54,3 +58,4 @@ def test_every_use_ends_in_bounded_memory(
             assert not told["end"].startswith(("FAILED", "ENDED")), told
             allowed = TIMES * told["size"] + FLOOR + EACH * told["elements"]
             assert told["memory"] <= allowed, told
+            assert soak or told["cpu"] <= (MENDED if told["use"] == "repair" else DECIDED), told
