@@ -2,8 +2,9 @@
 
 A program that is run in a mount namespace of its own, so that every mount and loop device
 ends with it. The disk is an ext4 image; its power is cut by the file system's own shutdown,
-which drops everything that was not brought to the disk. For each cut it writes what it found
-as a line of JSON.
+which drops everything that was not brought to the disk. At every second cut journal and
+backups are on another disk, which keeps its power: what the journal brings to the disk takes
+the snapshot's folder along otherwise. For each cut it writes what it found as a line of JSON.
 
     powercut.py FOLDER CUTS SEED [without-fsync]
 """
@@ -19,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +96,7 @@ def problem(path: Path, known: list[bytes], told: int) -> tuple[int, str]:
     place = known.index(now)
     if place < told:
         return place, f"told: {told} kills were done, {place} are"
-    kept = {p.read_bytes() for p in (path.parent / "state").rglob("*.backup")}
+    kept = {Path(name).read_bytes() for name in bf.backups(path)["path"]}
     if not kept >= set(known[:place]):
         return place, "nowhere: the old bytes"
     found = bf.verify()
@@ -111,17 +113,42 @@ def problem(path: Path, known: list[bytes], told: int) -> tuple[int, str]:
     return place, f"left: {left}" if left else ""
 
 
+@dataclass
+class Disk:
+    """The disk whose power is cut.
+
+    Parameters
+    ----------
+    image, place : Path
+        Where it is, and where it is mounted.
+    other : Path
+        A folder on another disk.
+    """
+
+    image: Path
+    place: Path
+    other: Path
+
+    def laid_out(self, raw: bytes, *, apart: bool) -> Path:
+        """Save a snapshot on it, and have the state folder beside it or on the other disk."""
+        folder = self.place / "all"
+        state = (self.other if apart else folder) / "state"
+        for old in (folder, state):
+            shutil.rmtree(old, ignore_errors=True)
+        path = save(folder / "snap.json", raw)
+        os.environ["BMUX_FORENSICS_STATE_DIR"] = str(state)
+        state.mkdir(mode=0o700, parents=True)
+        os.sync()
+        return path
+
+
 def one(
-    image: Path, place: Path, known: list[bytes], chance: random.Random, *, broken: bool
+    disk: Disk, known: list[bytes], chance: random.Random, *, apart: bool, broken: bool
 ) -> dict[str, Any]:
     """Cut the power once."""
+    image, place = disk.image, disk.place
     mount(image, place)
-    folder = place / "all"
-    shutil.rmtree(folder, ignore_errors=True)
-    path = save(folder / "snap.json", known[0])
-    os.environ["BMUX_FORENSICS_STATE_DIR"] = str(folder / "state")
-    (folder / "state").mkdir(mode=0o700)
-    os.sync()
+    path = disk.laid_out(known[0], apart=apart)
     pid, heard = start_kills(path, broken=broken)
     moment, way = chance.uniform(0, LONGEST), chance.choice(list(WAYS))
     time.sleep(moment)  # the moment of the cut is what is tried; nothing is waited for
@@ -134,12 +161,13 @@ def one(
     except (bf.ForensicsError, OSError) as error:
         state, wrong = -1, f"{type(error).__name__}: {error}"
     unmount(place)
-    return {"way": way, "moment": round(moment, 4), "told": told, "state": state, "problem": wrong}
+    facts = {"way": way, "moment": round(moment, 4), "told": told, "apart": apart}
+    return facts | {"state": state, "problem": wrong}
 
 
 def main() -> None:
-    folder, cuts, seed, *broken = sys.argv[1:]
-    image, place = Path(folder, "disk"), Path(folder, "place")
+    folder, cuts, seed, *broken = Path(sys.argv[1]), *sys.argv[2:]
+    image, place = folder / "disk", folder / "place"
     place.mkdir()
     with image.open("wb") as file:
         file.truncate(24 << 20)
@@ -148,8 +176,10 @@ def main() -> None:
     unmount(place)
     sys.stdout.write("ready\n")
     known, chance = states(), random.Random(seed)  # noqa: S311 - a seed that can be given again
-    for _ in range(int(cuts)):
-        told = one(image, place, known, chance, broken=bool(broken))
+    disk = Disk(image, place, folder / "other")
+    for number in range(int(cuts)):
+        apart = number % 2 == 1
+        told = one(disk, known, chance, apart=apart, broken=bool(broken))
         sys.stdout.write(json.dumps(told) + "\n")
         if broken and told["problem"].startswith(TORN):
             return

@@ -49,7 +49,7 @@ def test_an_error_at_every_step(
             ended = injected(run, step, f"error={error}", tmp_path)
             codes.add(ended.code)
             _check(operation, scene, forks, ended)
-            # Evidence that can't be read is 3, and what is busy 4; what can't be written is neither.
+            # Evidence that can't be read is 3, and what is busy 4: a refused write is neither.
             assert ended.code not in (3, 4) or not step.changes, ended
     assert 6 in codes
 
