@@ -207,9 +207,9 @@ def _run(request: _Request) -> int:
             raise
         found = f"{several(done, 'file')} cleaned, but {untold}"
         raise PartlyDoneError("clean", found) from untold
-    if amount is not None and not request.silent:
+    if amount is not None:
         raise amount
-    return amount.exit_code if amount else 0
+    return 0
 
 
 def _carry_out(request: _Request) -> bf.CleanPlan | bf.CleanOutcome:

@@ -362,8 +362,10 @@ def test_nothing_readable_is_3(tmp_path: Path, cli: Run) -> None:
     assert cli("clean", "none", "--all", "--yes").code == 3
     assert cli("clean", "nowhere", "--all", "--yes").code == 3
     save(tmp_path / "bad.json", b"x")
-    told = cli("clean", "bad.json", "--all", "--yes", "--json").document("clean")
+    done = cli("clean", "bad.json", "--all", "--yes", "--json")
+    told = done.document("clean")
     assert (told["exit_code"], told["files"][0]["status"]) == (3, "damaged")
+    assert done.err == f"bmux-forensics: {told['error']['message']}\n"  # as without --json
 
 
 def test_an_ambiguous_name_is_listed_and_needs_each(archive: Path, cli: Run) -> None:
