@@ -199,7 +199,16 @@ def set_out(fd: int) -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write every byte, however short the single writes turn out."""
+    """Write every byte, however short the single writes turn out.
+
+    Raises
+    ------
+    OSError
+        The system refused, or took nothing at all: asking again would never end.
+    """
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        written = os.write(fd, rest)
+        if not written:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rest = rest[written:]

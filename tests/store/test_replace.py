@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmux_forensics.errors import SnapshotChangedError
+from bmux_forensics.errors import SnapshotChangedError, WriteError
 from bmux_forensics.store import folder as folder_module
 from bmux_forensics.store.reading import read_regular
 from bmux_forensics.store.replace import stage
@@ -55,6 +55,23 @@ def test_mode_times_and_attributes_are_kept(snapshot: Path) -> None:
 def test_what_was_staged_is_what_is_read(snapshot: Path, data: bytes) -> None:
     replace(snapshot, data)
     assert read_regular(snapshot)[0] == data
+
+
+def test_short_writes_are_gone_on_with(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
+    replace(snapshot, b"new bytes" * 100)
+    assert snapshot.read_bytes() == b"new bytes" * 100
+
+
+def test_a_write_that_takes_nothing_is_no_reason_to_ask_for_ever(
+    snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    with pytest.raises(WriteError, match="input/output error"):
+        replace(snapshot, b"new")
+    assert snapshot.read_bytes() == b"old"
+    assert names(snapshot.parent) == ["snap.json"]
 
 
 def test_the_links_target_is_replaced_and_the_link_kept(snapshot: Path, tmp_path: Path) -> None:
