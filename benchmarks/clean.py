@@ -4,6 +4,10 @@ The floor is the one of the kill benchmark, done for every file after the other.
 that is in every snapshot goes out of 1,000 of them with two worker processes. What it
 takes to start those and to import, measured by cleaning a handful of files in a new pool,
 is taken off. Floors and cleans take turns, and the ratio of the pair counts.
+
+The floor writes one file over and over, a clean makes new ones. On ext4 making a file costs
+up to a millisecond more for some minutes after thousands were removed nearby (it looks
+through their inodes first): run this where nothing was, or set TMPDIR.
 """
 
 from __future__ import annotations
