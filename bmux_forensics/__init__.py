@@ -69,10 +69,12 @@ if TYPE_CHECKING:
         clean,
         preview_clean,
     )
+    from bmux_forensics.archive.each import open_each
     from bmux_forensics.archive.executors import Executor, cluster
     from bmux_forensics.archive.exporting import Export, export
     from bmux_forensics.archive.loading import Archive, load_archive
     from bmux_forensics.archive.sessions import archive_sessions
+    from bmux_forensics.archive.spelling import means_one_file
     from bmux_forensics.errors import ForensicsError
     from bmux_forensics.host.paths import BmuxPaths, find_paths
     from bmux_forensics.notebook.display import ShownTable, register_display, show_table
@@ -139,7 +141,9 @@ _HOMES: Final = {
     "analysis.rules.book": ("RULES", "explain"),
     "archive.asking": ("find", "timeline"),
     "archive.auditing": ("audit", "forecast", "orphans", "session_status"),
+    "archive.each": ("open_each",),
     "archive.executors": ("Executor", "cluster"),
+    "archive.spelling": ("means_one_file",),
     "archive.cleaning": (
         "CleanOutcome",
         "CleanPlan",
@@ -240,6 +244,8 @@ __all__ = [
     "load_archive",
     "load_tables",
     "masked_json",
+    "means_one_file",
+    "open_each",
     "open_snapshot",
     "orphans",
     "own_redaction",

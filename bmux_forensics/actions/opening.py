@@ -29,6 +29,7 @@ def open_snapshot(
     *,
     size_limit: int | None = SIZE_LIMIT,
     torn: bool = False,
+    name: str | None = None,
 ) -> Snapshot:
     """Read one snapshot; what is wrong inside it is for the result to say.
 
@@ -41,6 +42,8 @@ def open_snapshot(
         Refuse more bytes than this, decompressed; None lifts the limit.
     torn : bool
         Of a compressed copy that is damaged, take what it still gives.
+    name : str, optional
+        What rows and messages call it; by default its path.
 
     Returns
     -------
@@ -58,7 +61,8 @@ def open_snapshot(
         return read_snapshot(bytes_of(STDIN, size_limit=size_limit, torn=torn), STDIN)
     target = own_snapshot_path() if path is None else Path(path)
     raw, identity = read_regular(target, limit=size_limit)
-    return snapshot_of(decompressed(raw, str(target), size_limit, torn=torn), target, identity)
+    whole = decompressed(raw, str(target), size_limit, torn=torn)
+    return snapshot_of(whole, target, identity, name=name)
 
 
 def bytes_of(path: str | Path, *, size_limit: int | None = SIZE_LIMIT, torn: bool = False) -> bytes:
@@ -116,11 +120,13 @@ def has_own_snapshot() -> bool:
     return True
 
 
-def snapshot_of(raw: bytes, path: Path, identity: FileIdentity) -> Snapshot:
+def snapshot_of(
+    raw: bytes, path: Path, identity: FileIdentity, *, name: str | None = None
+) -> Snapshot:
     """Read a snapshot from the bytes of a file, hashing them beside the parsing."""
     saved_at = _moment(identity.mtime_ns)
     digest = Digest(raw).hexdigest
-    return read_snapshot(raw, path_text(path), saved_at=saved_at, digest=digest)
+    return read_snapshot(raw, name or path_text(path), saved_at=saved_at, digest=digest)
 
 
 def _moment(mtime_ns: int) -> datetime | None:

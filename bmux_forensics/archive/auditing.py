@@ -18,8 +18,8 @@ from bmux_forensics.actions import auditing
 from bmux_forensics.archive.asking import archive_of, meant_by
 from bmux_forensics.archive.batch import Batch
 from bmux_forensics.archive.executors import Executor
-from bmux_forensics.archive.finding import means_one_file
 from bmux_forensics.archive.loading import Archive
+from bmux_forensics.archive.spelling import means_one_file
 from bmux_forensics.archive.stores import Options
 from bmux_forensics.errors import UsageError
 from bmux_forensics.snapshot.document import Snapshot

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from bmux_forensics.archive.finding import Found
-from bmux_forensics.archive.stores import Destination, is_url, plain_path
+from bmux_forensics.archive.spelling import is_url, plain_path
+from bmux_forensics.archive.stores import Destination
 from bmux_forensics.errors import NotRewritableError, UsageError
 
 Where = str | os.PathLike[str]

@@ -18,7 +18,8 @@ from bmux_forensics.archive.cleaning_work import CleanWork, Due, due_of, lost
 from bmux_forensics.archive.executors import Executor
 from bmux_forensics.archive.finding import STDIN, Found, find_files
 from bmux_forensics.archive.loading import Progress
-from bmux_forensics.archive.stores import Destination, Options, is_url
+from bmux_forensics.archive.spelling import is_url
+from bmux_forensics.archive.stores import Destination, Options
 from bmux_forensics.errors import UsageError
 
 

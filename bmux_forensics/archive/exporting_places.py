@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from bmux_forensics.archive.stores import Destination, file_system, meaning, plain_path, shown
+from bmux_forensics.archive.spelling import plain_path
+from bmux_forensics.archive.stores import Destination, file_system, meaning, shown
 from bmux_forensics.errors import UsageError, WriteError
 from bmux_forensics.tables.build import table_names
 

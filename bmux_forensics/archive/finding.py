@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from bmux_forensics.archive.moments import host_in, host_pattern, moment_in, zone
 from bmux_forensics.archive.remote import remote_files
-from bmux_forensics.archive.stores import Options, is_url, plain_path
+from bmux_forensics.archive.spelling import is_url, plain_path
+from bmux_forensics.archive.stores import Options
 from bmux_forensics.errors import path_text
 
 SUFFIXES: Final = (".json", ".gz", ".xz", ".zst")
@@ -104,20 +105,6 @@ def find_files(
             if identity not in found:
                 found[identity] = _described(file, assumed, pattern, names)
     return list(found.values())
-
-
-def means_one_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path names a local file by itself, there or not: no folder, glob or URL.
-
-    Examples
-    --------
-    >>> means_one_file("a.json"), means_one_file("*.json"), means_one_file("memory://a.json")
-    (True, False, False)
-    """
-    text = os.fspath(path)
-    if is_url(text) or text != plain_path(text) or os.path.isdir(text):  # noqa: PTH112 - the path may hold what no Path likes
-        return False
-    return not glob.has_magic(text) or os.path.lexists(text)
 
 
 def _identity(file: Found) -> tuple[str, ...]:

@@ -145,18 +145,29 @@ class Archive:
             a file that could be read, in the order of the files. Memory grows with the
             number of rows.
         """
-        frames = [batch[name] for batch in self.batches(name)]
+        return self.tables(name)[name]
+
+    def tables(self, *names: str) -> dict[str, pd.DataFrame]:
+        """Return some tables of the whole archive, reading each file once.
+
+        Parameters
+        ----------
+        *names : str
+            The tables; by default all.
+
+        Returns
+        -------
+        dict of str to DataFrame
+            Each as `table` gives it.
+        """
+        wanted = tuple(dict.fromkeys(names or table_names()))
+        frames: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
+        for batch in self.batches(*wanted):
+            for name in wanted:
+                frames[name].append(batch[name])
         loaded = [f.file.name for f in self._statuses() if f.in_tables]
         dtype = pd.CategoricalDtype(pd.Index(loaded, dtype="str"))
-        if not frames:
-            empty = Tables(())[name]
-            return empty.assign(snapshot=empty[_CATEGORY].astype(dtype))
-        for i, frame in enumerate(frames):
-            codes = dtype.categories.get_indexer(frame[_CATEGORY].cat.categories)
-            own = codes[frame[_CATEGORY].cat.codes.to_numpy()]
-            column = pd.Categorical.from_codes(own, dtype=dtype)
-            frames[i] = frame.assign(snapshot=column)
-        return pd.concat(frames, ignore_index=True)
+        return {name: _joined(frames.pop(name), name, dtype) for name in wanted}
 
     @property
     def status(self) -> pd.DataFrame:
@@ -201,6 +212,18 @@ class Archive:
             if self._on_progress is not None:
                 self._on_progress(done, len(self.files))
             yield result.files, result.value
+
+
+def _joined(frames: list[pd.DataFrame], name: str, dtype: pd.CategoricalDtype) -> pd.DataFrame:
+    """Return the parts of a table as one, all snapshots in one category."""
+    if not frames:
+        empty = Tables(())[name]
+        return empty.assign(snapshot=empty[_CATEGORY].astype(dtype))
+    for i, frame in enumerate(frames):
+        codes = dtype.categories.get_indexer(frame[_CATEGORY].cat.categories)
+        own = codes[frame[_CATEGORY].cat.codes.to_numpy()]
+        frames[i] = frame.assign(snapshot=pd.Categorical.from_codes(own, dtype=dtype))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _frame(statuses: Sequence[FileStatus]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from bmux_forensics.archive.spelling import is_url, plain_path
 from bmux_forensics.errors import FileMissingError, FileUnreadableError, UsageError, WriteError
 from bmux_forensics.store.folder import MAKE, Folder, write_all
 from bmux_forensics.store.leftovers import sweep, temp_name
@@ -23,32 +24,8 @@ from bmux_forensics.store.leftovers import sweep, temp_name
 Options = Mapping[str, Any]
 """What fsspec is told about a store: ``storage_options``, as pandas and Dask call them."""
 
-_URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_LOCAL: Final = re.compile(r"(?:file|local)://", re.IGNORECASE)
 _PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/@]*@")
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3"}
-
-
-def is_url(path: str) -> bool:
-    """Tell whether a path names something that fsspec reaches and not a local file.
-
-    Examples
-    --------
-    >>> is_url("s3://bucket/a.json"), is_url("C:/a.json"), is_url("file:///a.json")
-    (True, False, False)
-    """
-    return _URL.match(path) is not None and not _LOCAL.match(path)
-
-
-def plain_path(path: str) -> str:
-    """Return a path without the ``file://`` that a local one may have in front.
-
-    Examples
-    --------
-    >>> plain_path("file:///var/a.json"), plain_path("a.json")
-    ('/var/a.json', 'a.json')
-    """
-    return _LOCAL.sub("", path, count=1)
 
 
 def shown(url: str) -> str:

@@ -155,7 +155,7 @@ def ending(archive: bf.Archive, *, has_told: bool = True) -> PartlyDoneError | N
     counts, status = archive.counts, archive.status
     bad = status[status["status"] != "loaded"]
     if not counts["files"]:
-        raise _no_snapshots()
+        raise no_snapshots()
     if not len(bad):
         return None
     errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
@@ -176,14 +176,15 @@ def unreadable(archive: bf.Archive) -> EvidenceError | None:
     """
     status = archive.status
     if not len(status):
-        raise _no_snapshots()
+        raise no_snapshots()
     bad = status[status["status"] == "unreadable"]
     errors = [_error(row) for row in bad.head(_TOLD).itertuples(index=False)]
     _tell(errors, len(bad), "not to be read")
     return errors[0] if errors else None
 
 
-def _no_snapshots() -> FileMissingError:
+def no_snapshots() -> FileMissingError:
+    """Return what is wrong with paths that mean no file at all."""
     return FileMissingError("archive", "no snapshots there", expected="files like *.json")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import bmux_forensics as bf
+from bmux_forensics.cli.archives import no_snapshots
 from bmux_forensics.cli.endings import failure
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json, put_rows, say
@@ -23,27 +24,35 @@ from bmux_forensics.errors import EvidenceError, ForensicsError, several
 def command(paths: tuple[str, ...], *, as_json: bool, size_limit: int) -> int:
     """Say what each snapshot is, what is in it and what is wrong with it.
 
-    A damaged file is shown as far as it can be read; then the exit code is 3.
+    PATHs are snapshots, folders of them, globs and URLs, compressed or not. A damaged file
+    is shown as far as it can be read; then the exit code is 3.
     """
-    shown: list[tuple[bf.Snapshot, bf.Summary]] = []
-    problems: list[ForensicsError] = []
-    for path in paths or (None,):
-        try:
-            snapshot = bf.open_snapshot(path, size_limit=size_limit or None)
-        except ForensicsError as error:
-            say(f"bmux-forensics: {error}")
-            problems.append(error)
+    documents: list[dict[str, Any]] = []
+    shown = 0
+    problems: list[ForensicsError] = []  # all of them: the first is the verb's own
+    inside: list[EvidenceError] = []
+    for found in bf.open_each(*paths, size_limit=size_limit or None):
+        if isinstance(found, ForensicsError):
+            say(f"bmux-forensics: {found}")
+            problems.append(found)
             continue
-        problems.extend(snapshot.problems)
-        shown.append((snapshot, bf.summarize(snapshot)))
-    _tell_unseen([p for s, _ in shown for p in s.problems])
+        problems.extend(found.problems)
+        inside.extend(found.problems)
+        summary = bf.summarize(found)
+        if as_json:
+            documents.append(_document(found, summary))
+        else:
+            if shown:
+                put()
+            _put(found, summary)
+        shown += 1
+    if not shown and not problems:
+        problems.append(no_snapshots())
+        say(f"bmux-forensics: {problems[0]}")
+    _tell_unseen(inside)
     first = problems[0] if problems else None
     if as_json:
-        snapshots = [_document(*pair) for pair in shown]
-        put_json({"schema": SCHEMA, **failure(first), "snapshots": snapshots})
-    else:
-        for snapshot, summary in shown:
-            _put(snapshot, summary)
+        put_json({"schema": SCHEMA, **failure(first), "snapshots": documents})
     return first.exit_code if first else 0
 
 
