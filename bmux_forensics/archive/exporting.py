@@ -27,7 +27,9 @@ from bmux_forensics.archive.exporting_parts import (
 )
 from bmux_forensics.archive.exporting_places import ABOUT, DATABASE, FILES, Place
 from bmux_forensics.archive.exporting_sqlite import Database
+from bmux_forensics.archive.finding import STDIN
 from bmux_forensics.archive.loading import Archive
+from bmux_forensics.archive.reading import opened
 from bmux_forensics.archive.stores import Destination, Options, shown
 from bmux_forensics.errors import UsageError, WriteError
 from bmux_forensics.tables.build import Tables, table_names
@@ -102,7 +104,8 @@ def export(
     Returns
     -------
     Export
-        Also when some files, or all of them, could not be read.
+        Also when some files could not be read. When none could, nothing is written, and an
+        export that is there stays.
 
     Raises
     ------
@@ -122,14 +125,29 @@ def export(
         raise UsageError("export", f"no form {form!r}", expected=", ".join(FORMS))
     place = Place(Destination(output, storage_options))
     archive = archive_of(sources, storage_options=storage_options, **options)
-    place.make_room(overwrite=overwrite)
     work = _Work(archive, place, form, redaction)
     try:
-        work.carry_out()
+        if not overwrite or _is_readable(archive):
+            place.make_room(overwrite=overwrite)
+            work.carry_out()
+    except _NothingReadError:
+        pass  # its status says why
     except OSError as error:
         found = (error.strerror or str(error)).lower()
         raise WriteError(shown(os.fspath(output)), found, advice="write elsewhere") from error
     return Export(archive, shown(os.fspath(output)), form, work.rows)
+
+
+class _NothingReadError(Exception):
+    """No file could be read: what was begun is to leave no trace."""
+
+
+def _is_readable(archive: Archive) -> bool:
+    """Tell whether any file can be read; standard input, which comes once, may be."""
+    return any(
+        file.path == STDIN or opened((file,), archive.size_limit)[0][0] is not None
+        for file in archive.files
+    )
 
 
 class _Work:
@@ -151,7 +169,9 @@ class _Work:
                 self.place.whole(DATABASE) as (path,),
                 Database(path, self.redaction) as database,
             ):
-                self.rows.update(database.fill(self.archive))
+                rows = database.fill(self.archive)
+                self._require_any()
+                self.rows.update(rows)
                 self.rows[FILES] = database.add_files(self._status())
         elif self.form == PARQUET or self.target.is_remote:
             self._write_parts()
@@ -159,6 +179,11 @@ class _Work:
             self._write_whole()
         about = orjson.dumps(self._about(), option=orjson.OPT_INDENT_2)
         self.target.put(ABOUT, about + b"\n")
+
+    def _require_any(self) -> None:
+        counts = self.archive.counts
+        if counts["unreadable"] == counts["files"]:
+            raise _NothingReadError
 
     def _status(self) -> pd.DataFrame:
         status = self.archive.status
@@ -177,6 +202,7 @@ class _Work:
         for part in self._asked(self.target):
             there[part.table] += 1
             written[os.path.dirname(part.name)] = part.name  # noqa: PTH120 - a name, no place
+        self._require_any()
         status = self._status()
         self.rows[FILES] = len(status)
         empty = Tables(())
@@ -199,6 +225,7 @@ class _Work:
                 files[name].write(encoded(empty[name], self.form))
             for part in self._asked(None):
                 files[part.table].write(part.data)
+            self._require_any()
             status = self._status()
             self.rows[FILES] = len(status)
             files[FILES].write(encoded(status, self.form))

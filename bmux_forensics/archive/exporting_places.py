@@ -95,6 +95,7 @@ class Place:
                     found.put_file(str(path), place)
             return
         scratch_folder = self.folder / UNFINISHED
+        made = [f for f in (self.folder, *self.folder.parents) if not f.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch_folder.mkdir(mode=0o700, exist_ok=True)
         paths = [scratch_folder / name for name in names]
@@ -106,8 +107,9 @@ class Place:
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
-            with suppress(OSError):
-                scratch_folder.rmdir()
+            with suppress(OSError):  # up to the first that is not empty, or not ours
+                for folder in (scratch_folder, *made):
+                    folder.rmdir()
 
     def _names(self) -> Iterator[str]:
         if not self.target.is_remote:

@@ -68,7 +68,7 @@ class Archive:
         self.files = tuple(files)
         self.jobs = workers_for(self.files, jobs)
         self._show_env = show_env
-        self._size_limit = size_limit
+        self.size_limit = size_limit
         self._on_progress = on_progress
         self._executor = None if any(f.is_only_here for f in self.files) else executor
         self._known: dict[str, FileStatus] = {}
@@ -79,7 +79,7 @@ class Archive:
             self.files,
             jobs=self.jobs,
             show_env=self._show_env,
-            size_limit=self._size_limit,
+            size_limit=self.size_limit,
             on_progress=self._on_progress,
             executor=executor,
         )
@@ -201,7 +201,7 @@ class Archive:
         self, ask: Callable[[Tables], T] | None
     ) -> Iterator[tuple[tuple[FileStatus, ...], T | None]]:
         """Read all files, asking something of each chunk, and remember what became of them."""
-        work: ChunkWork[Any] = ChunkWork(ask, self._show_env, self._size_limit)
+        work: ChunkWork[Any] = ChunkWork(ask, self._show_env, self.size_limit)
         done = 0
         results = spread(
             work, chunked(self.files), jobs=self.jobs, lost=lost, executor=self._executor

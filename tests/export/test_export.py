@@ -403,6 +403,22 @@ def test_a_path_that_is_not_there_costs_no_export(cli: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_can_not_be_read_leaves_no_export(form: str, cli: Run, tmp_path: Path) -> None:
+    save(tmp_path / "in" / "torn.gz", b"\x1f\x8b no gzip")
+    save(tmp_path / "in" / "fifo-size.json", b"x" * 64)
+    options = ("-o", tmp_path / "new" / "out", "--format", form)
+    assert cli("export", "in", *options, "--size-limit", 32).code == 3
+    assert not (tmp_path / "new").exists()
+    out = tmp_path / "out"
+    kept = bf.export(DAYS[0], output=out, form=form, jobs=1).rows
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    again = ("-o", out, "--format", form, "--overwrite")
+    assert cli("export", "in", *again, "--size-limit", 32).code == 3
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    assert kept["snapshots"] == 11
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_an_export_is_for_nobody_else_to_read(form: str, tmp_path: Path) -> None:
     bf.export(DAYS[0], output=tmp_path / "out", form=form)
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
