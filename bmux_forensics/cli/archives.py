@@ -13,6 +13,7 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.options import FORMATS, Decorator
 from bmux_forensics.cli.output import emit, say
+from bmux_forensics.cli.working import CLEAR, note
 from bmux_forensics.errors import (
     EvidenceError,
     FileMissingError,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TOLD: Final = 5  # bad files that get a line; the others are counted
-_CLEAR: Final = "\r\x1b[K"
 
 _WORKERS_OPTIONS: Final = (
     click.option(
@@ -127,10 +127,13 @@ def progress(*, quiet: bool) -> Callable[[int, int], None] | None:
     shown: list[int] = []
 
     def show(done: int, total: int) -> None:
+        text = f"{done} of {total} files"
+        if note(text):
+            return
         if done < total:
             shown.append(done)
         if shown:  # else there is nothing to clear either
-            emit(_CLEAR + (f"{done} of {total} files" if done < total else ""), err=True)
+            emit(CLEAR + (text if done < total else ""), err=True)
 
     return show
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,10 +13,13 @@ from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.findings import SEVERITIES, put_audit
 from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_STDIN: Final = "-"  # may be the terminal itself
 
 
 @click.command(name="audit")
@@ -71,7 +74,8 @@ def command(  # noqa: PLR0913 - one parameter an option
             raise UsageError("audit", "--here with --scheduler", expected="one of them")
         limit = size_limit or None
         archive = opened(paths, None, quiet=False, jobs=jobs, scheduler=scheduler, size_limit=limit)
-        findings, restore = _asked(archive, _Question(target, rules or None, here))
+        with working("audit", quiet=_STDIN in paths):
+            findings, restore = _asked(archive, _Question(target, rules or None, here))
         unread = unreadable(archive)
     except REFUSALS as error:
         if as_json:

@@ -28,6 +28,7 @@ from bmux_forensics.cli.output import put_json
 from bmux_forensics.cli.process_rows import (
     resume_kills,
 )
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -175,14 +176,16 @@ def _carry_out(request: Request, *, silent: bool) -> Result:
     if request.yes and not request.dry_run:
         return _go(request)
     try:
-        plan = _preview(request)
+        with working("kill", quiet=request.quiet):
+            plan = _preview(request)
     except EvidenceError as problem:
         if not (request.all_sessions and bf.is_beyond_reading(problem)):
             raise
         return _offer_aside(request, problem)
     if plan is None or not plan.session_ids:
         return Result(plan, had_snapshot=plan is not None)
-    _ = plan.after  # what can't be written back is refused before anybody is asked
+    with working("kill", quiet=request.quiet):
+        _ = plan.after  # what can't be written back is refused before anybody is asked
     if request.dry_run:
         if not silent:
             show(plan)
@@ -192,23 +195,25 @@ def _carry_out(request: Request, *, silent: bool) -> Result:
 
 
 def _applied(plan: bf.KillPlan, request: Request) -> bf.KillOutcome:
-    return bf.apply_kill(
-        plan, lock_timeout=request.lock_timeout, assume_no_server=request.assume_no_server
-    )
+    with working("kill", quiet=request.quiet):
+        return bf.apply_kill(
+            plan, lock_timeout=request.lock_timeout, assume_no_server=request.assume_no_server
+        )
 
 
 def _go(request: Request) -> Result:
-    outcome = bf.kill(
-        request.path,
-        request.selectors,
-        all_sessions=request.all_sessions,
-        scrub=request.scrub,
-        reach=request.reach,
-        expect_sha256=request.expect_sha256,
-        lock_timeout=request.lock_timeout,
-        assume_no_server=request.assume_no_server,
-        size_limit=request.size_limit,
-    )
+    with working("kill", quiet=request.quiet):
+        outcome = bf.kill(
+            request.path,
+            request.selectors,
+            all_sessions=request.all_sessions,
+            scrub=request.scrub,
+            reach=request.reach,
+            expect_sha256=request.expect_sha256,
+            lock_timeout=request.lock_timeout,
+            assume_no_server=request.assume_no_server,
+            size_limit=request.size_limit,
+        )
     return Result(outcome.plan, outcome, outcome.had_snapshot)
 
 

@@ -27,6 +27,7 @@ from bmux_forensics.cli.options import (
 )
 from bmux_forensics.cli.output import put, put_json, say
 from bmux_forensics.cli.passages import tell_passage
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -189,14 +190,18 @@ def _mended(file: Path, request: _Request) -> _Result:
         )
     own = None if file == bf.find_paths().snapshot else file
     if request.yes and not request.dry_run:
-        outcome = bf.repair(own, **request.wish, **request.way)
+        with working("repair", quiet=request.quiet):
+            outcome = bf.repair(own, **request.wish, **request.way)
         return _Result(file, outcome.plan, outcome.passage)
-    plan = bf.preview_repair(own, **request.wish)
-    _ = plan.after  # what can't be written back is refused before anybody is asked
+    with working("repair", quiet=request.quiet):
+        plan = bf.preview_repair(own, **request.wish)
+        _ = plan.after  # what can't be written back is refused before anybody is asked
     if request.dry_run or plan.changes.empty:
         return _Result(file, plan)
     _ask(file, plan)
-    return _Result(file, plan, bf.apply_repair(plan, **request.way).passage)
+    with working("repair", quiet=request.quiet):
+        passage = bf.apply_repair(plan, **request.way).passage
+    return _Result(file, plan, passage)
 
 
 def _ask(file: Path, plan: bf.RepairPlan) -> None:

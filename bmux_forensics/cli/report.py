@@ -22,6 +22,7 @@ from bmux_forensics.cli.options import (
     write_output,
 )
 from bmux_forensics.cli.output import put, put_json, say
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import ForensicsError, UsageError, path_text
 
 _STDIN: Final = "-"
@@ -81,7 +82,8 @@ def command(  # noqa: PLR0913 - one parameter an option
             size_limit=size_limit or None,
         )
         redaction = bf.own_redaction() if redact else None
-        page = bf.report(archive, redaction=redaction, show_env=show_env).encode()
+        with working("report", quiet=quiet or _STDIN in paths):
+            page = bf.report(archive, redaction=redaction, show_env=show_env).encode()
         error = ending(archive)
         write_output(target, page, overwrite=overwrite)
     except REFUSALS as refusal:

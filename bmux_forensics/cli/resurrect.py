@@ -25,6 +25,7 @@ from bmux_forensics.cli.options import (
 )
 from bmux_forensics.cli.output import put, put_json
 from bmux_forensics.cli.passages import tell_passage
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -117,10 +118,12 @@ def command(  # noqa: PLR0913 - one parameter an option
 def _carried_out(request: _Request) -> tuple[bf.ResurrectionPlan, bf.Passage | None]:
     wish = {**request.wish, "source": request.source, "into": request.into}
     if request.yes and not request.dry_run:
-        outcome = bf.resurrect(**wish, **request.way)
+        with working("resurrect", quiet=request.quiet):
+            outcome = bf.resurrect(**wish, **request.way)
         return outcome.plan, outcome.passage
-    plan = bf.preview_resurrection(**wish)
-    _ = plan.after  # what can't be written, or not be restored, is refused before anybody is asked
+    with working("resurrect", quiet=request.quiet):
+        plan = bf.preview_resurrection(**wish)
+        _ = plan.after  # what can't be written or restored is refused before anybody is asked
     if request.dry_run:
         return plan, None
     refusal = ConfirmationNeededError(
@@ -129,7 +132,8 @@ def _carried_out(request: _Request) -> tuple[bf.ResurrectionPlan, bf.Passage | N
     question = f"Bring this session back into {plan.snapshot.name}?"
     if not confirm(question, refusal, lambda: _show(plan, err=True)):
         raise DeclinedError("resurrect", "the answer was no", advice="nothing was changed")
-    return plan, bf.apply_resurrection(plan, **request.way).passage
+    with working("resurrect", quiet=request.quiet):
+        return plan, bf.apply_resurrection(plan, **request.way).passage
 
 
 def _tell(request: _Request, plan: bf.ResurrectionPlan, passage: bf.Passage | None) -> None:

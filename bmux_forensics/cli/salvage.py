@@ -13,6 +13,7 @@ from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.findings import put_audit, put_text
 from bmux_forensics.cli.options import JSON, SCHEMA, SIZE_LIMIT
 from bmux_forensics.cli.output import put, put_json
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import PartlyDoneError, WriteError, path_text, several
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def command(path: str, *, output: Path, overwrite: bool, as_json: bool, size_lim
     lost is listed. FILE stays as it is. Exit code 3 when nothing could be kept.
     """
     try:
-        outcome = bf.salvage(path, output, overwrite=overwrite, size_limit=size_limit or None)
-        tables = bf.Tables([outcome.snapshot])
-        findings, restore = bf.audit(tables), bf.forecast(tables)
+        with working("salvage", quiet=path == "-"):
+            outcome = bf.salvage(path, output, overwrite=overwrite, size_limit=size_limit or None)
+            tables = bf.Tables([outcome.snapshot])
+            findings, restore = bf.audit(tables), bf.forecast(tables)
     except REFUSALS as error:
         if as_json:
             put_json({"schema": SCHEMA, **failure(error), **_document(path, output)})

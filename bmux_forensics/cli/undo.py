@@ -21,6 +21,7 @@ from bmux_forensics.cli.options import (
     YES,
 )
 from bmux_forensics.cli.output import put, put_json, say
+from bmux_forensics.cli.working import working
 from bmux_forensics.errors import (
     ConfirmationNeededError,
     DeclinedError,
@@ -71,13 +72,15 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     plan = passage = None
     try:
-        plan = bf.plan_undo(change, snapshot, discard_later_changes=discard)
+        with working("undo", quiet=quiet):
+            plan = bf.plan_undo(change, snapshot, discard_later_changes=discard)
         if not (yes or dry_run):
             _ask(plan)
         if not dry_run:
-            passage = bf.apply_undo(
-                plan, lock_timeout=lock_timeout, assume_no_server=assume_no_server
-            )
+            with working("undo", quiet=quiet):
+                passage = bf.apply_undo(
+                    plan, lock_timeout=lock_timeout, assume_no_server=assume_no_server
+                )
     except REFUSALS as error:
         if as_json:
             put_json(_document(plan, None, error))
