@@ -96,7 +96,7 @@ def _each_once(parts: list[pd.DataFrame]) -> pd.DataFrame:
         frame["snapshot"].cat.codes,
     )
     frame = frame.iloc[np.lexsort([key.to_numpy() for key in keys])]
-    same = [name for name in frame.columns if name != "severity"]
+    same = [name for name in frame.columns if name not in ("severity", "fix")]  # its rule says
     return frame.drop_duplicates(same).reset_index(drop=True)
 
 

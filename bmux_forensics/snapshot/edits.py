@@ -24,7 +24,7 @@ APPEND: Final = "-"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One change of a tree.
 
@@ -53,7 +53,10 @@ def tokens(pointer: str) -> list[str]:
     >>> tokens("/contexts/a~1b")
     ['contexts', 'a/b']
     """
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    parts = pointer.split("/")[1:]
+    if "~" not in pointer:
+        return parts
+    return [part.replace("~1", "/").replace("~0", "~") for part in parts]
 
 
 def resolve(tree: Any, pointer: str) -> Any:
@@ -102,7 +105,7 @@ def apply_edits(tree: Any, edits: Iterable[Edit]) -> Any:
     return None if changed is _GONE else changed
 
 
-@dataclass
+@dataclass(slots=True)
 class _Marks:
     """What is to happen at one place of a tree, and below it."""
 
@@ -139,11 +142,13 @@ def _changed_list(node: list[Any], below: dict[str, _Marks], pointer: str) -> li
             raise _lost(f"{pointer}/{token}", "no such element")
     result: list[Any] = []
     for index, value in enumerate(node):
-        if index in marked:
-            result.extend(marked[index].inserts)
-            value = _changed(value, marked[index], f"{pointer}/{index}")  # noqa: PLW2901 - the value as it will be
-        if value is not _GONE:
-            result.append(value)
+        here = marked.get(index)
+        if here is not None:
+            result.extend(here.inserts)
+            if here.edit is not None and here.edit.action == DELETE:
+                continue
+            value = _changed(value, here, f"{pointer}/{index}")  # noqa: PLW2901 - the value as it will be
+        result.append(value)
     return result + behind
 
 

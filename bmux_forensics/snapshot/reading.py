@@ -50,7 +50,7 @@ class Reading:
     position: int
     section: Section
 
-    @cached_property
+    @property
     def spec(self) -> SectionSpec | None:
         """The facts known of the section's id; None for an id that bmux does not know."""
         return BY_ID.get(self.section.id)

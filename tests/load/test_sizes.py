@@ -1,7 +1,7 @@
 """Large, deep, wide and dense snapshots: every use ends, in the memory that is stated.
 
 The bound is what `docs/security.md` says: twenty times the file, and for each row,
-section or key in it 5 KiB besides, which counts where rows say next to nothing.
+section or key in it 3 KiB besides, which counts where rows say next to nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tests.figures import Figures
 from tests.load.inputs import LARGE, MEGABYTE
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOOR = 64 << 20
+FLOOR = 32 << 20
 TIMES = 20
-EACH = 5 << 10
+EACH = 3 << 10
 DECIDED = 3.0
 """CPU seconds for a megabyte: one is what is stated, for a machine that is not busy."""
-MENDED = 10.0
+MENDED = 5.0
 """The same for a repair, which plans a change for each of very many rows."""
 _HANG = 60  # CPU seconds: a minute is no decision any more
 _SOAK_HANG = 3600

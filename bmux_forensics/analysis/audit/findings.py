@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bmux_forensics.analysis.audit.evidence import Evidence, Mask, rows_where
 from bmux_forensics.analysis.rules.book import BY_ID, POSITION
@@ -15,7 +16,7 @@ from bmux_forensics.analysis.rules.model import SEVERITIES
 from bmux_forensics.errors import EvidenceError
 from bmux_forensics.tables.build import places_of
 from bmux_forensics.tables.catalog import BY_NAME
-from bmux_forensics.tables.cells import TEXT_DTYPE, cells
+from bmux_forensics.tables.cells import TEXT_DTYPE, arrow_values, from_arrow
 from bmux_forensics.tables.schema import Kind
 from bmux_forensics.tables.walk import pointer_at
 
@@ -101,7 +102,20 @@ class Noted:
     severity: str | None = None
 
 
-_Row = tuple[tuple[Any, ...], tuple[Any, ...]]
+_SLICE: Final = 4096
+"""So many findings at a time are Python objects; then they are columns, a fifth of the room."""
+
+_ORDER: Final = 7
+"""What findings are ordered by: snapshot, severity, rule, table, row, pointer, and as found."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some findings, column by column, and what they are to be ordered by."""
+
+    order: Any  # int64, a row for each of `_ORDER`
+    codes: Any
+    texts: dict[str, Any]
 
 
 def frame_of(evidence: Evidence, found: Iterable[Found | Noted]) -> pd.DataFrame:
@@ -115,61 +129,97 @@ def frame_of(evidence: Evidence, found: Iterable[Found | Noted]) -> pd.DataFrame
         The columns of `COLUMNS`, one row a finding, by snapshot, from worst to least,
         then by rule and place. Empty, with the same columns, when nothing was found.
     """
-    rows: list[_Row] = []
+    blocks: list[_Block] = []
+    noted: list[Noted] = []
     for item in found:
-        if evidence.target in BY_ID[item.rule].severity:
-            rows.extend(
-                _noted(evidence, item) if isinstance(item, Noted) else _rows(evidence, item)
-            )
-    rows.sort(key=lambda row: row[0])
-    columns = list(zip(*(row[1] for row in rows), strict=True)) or [()] * len(COLUMNS)
+        if evidence.target not in BY_ID[item.rule].severity:
+            continue
+        if isinstance(item, Noted):
+            noted.append(item)
+        else:
+            blocks.extend(_found(evidence, item))
+    blocks.extend(_noted(evidence, noted))
+    for number, block in enumerate(blocks):
+        block.order[-1] = number  # of findings that are alike in all else the first stays first
+    blocks.sort(key=lambda block: block.order[:, 0].tolist())  # then there is often nothing to move
+    order = np.concatenate([np.empty((_ORDER, 0), np.int64), *(b.order for b in blocks)], axis=1)
+    place = np.lexsort(order[::-1])
+    is_sorted = bool((place == np.arange(len(place))).all())
+    del order
+    codes = np.concatenate([np.empty(0, np.int64), *(b.codes for b in blocks)])[place]
     frame: dict[str, Any] = {}
-    for (name, dtype), values in zip(COLUMNS.items(), columns, strict=True):
+    for name, dtype in COLUMNS.items():
         if dtype is None:
-            codes = np.array(values, dtype=np.int64)
             frame[name] = pd.Categorical.from_codes(codes, dtype=evidence.tables.snapshot_dtype)
         else:
-            frame[name] = cells(Kind.TEXT, list(values))
+            # Out of the blocks one by one: what is in the frame need not be there twice.
+            parts = [arrow_values(Kind.TEXT, []), *(b.texts.pop(name) for b in blocks)]
+            column = pa.chunked_array(parts)
+            del parts
+            if not is_sorted:
+                column = column.take(pa.array(place))
+            elif len(place) <= _SLICE:
+                column = column.combine_chunks()
+            frame[name] = from_arrow(Kind.TEXT, column)
     return pd.DataFrame(frame, copy=False)
 
 
-def _rows(evidence: Evidence, found: Found) -> Iterator[_Row]:
+def _block(order: Sequence[Any], rows: Sequence[tuple[Any, ...]]) -> _Block:
+    codes, *texts = zip(*rows, strict=True)
+    names = [name for name, dtype in COLUMNS.items() if dtype is not None]
+    columns = {
+        name: arrow_values(Kind.TEXT, list(values))
+        for name, values in zip(names, texts, strict=True)
+    }
+    orders = np.array([np.broadcast_to(each, len(rows)) for each in order], np.int64)
+    return _Block(orders, np.array(codes, np.int64), columns)
+
+
+def _found(evidence: Evidence, found: Found) -> Iterator[_Block]:
     numbers = rows_where(found.rows)
-    if not len(numbers):
-        return
+    for start in range(0, len(numbers), _SLICE):
+        part = slice(start, start + _SLICE)
+        rows = list(_rows(evidence, found, numbers[part], part))
+        codes = [row[0] for row in rows]
+        severity = SEVERITIES.index(BY_ID[found.rule].severity[evidence.target])
+        place = (_TABLE_ORDER[found.table], numbers[part], 0, 0)
+        yield _block((codes, severity, POSITION[found.rule], *place), rows)
+
+
+def _rows(evidence: Evidence, found: Found, numbers: Any, part: slice) -> Iterator[tuple[Any, ...]]:
     blank = [None] * len(numbers)
     codes = evidence.codes(found.table)[numbers].tolist()
     sections = evidence.texts(found.table, "section", numbers)
-    keys = found.keys if found.keys is not None else _keys(evidence, found.table, numbers)
-    values = found.shown
-    if values is None:
-        values = evidence.texts(found.table, found.column, numbers) if found.column else blank
-    details = found.details if found.details is not None else blank
+    keys = found.keys[part] if found.keys is not None else _keys(evidence, found.table, numbers)
+    values: Sequence[Any] = blank
+    if found.shown is not None:
+        values = found.shown[part]
+    elif found.column:
+        values = evidence.texts(found.table, found.column, numbers)
+    details = found.details[part] if found.details is not None else blank
     pointers = _pointers(evidence, found, numbers)
     severity = BY_ID[found.rule].severity[evidence.target]
-    for i, number in enumerate(numbers.tolist()):
+    for i in range(len(numbers)):
         section_id = evidence.tables.snapshots[codes[i]].readings[sections[i]].section.id
         row = (found.table, _text(keys[i]), found.column, _text(values[i]), found.ref_table)
         words = _words(found.rule, row, details[i])
-        order = _order(codes[i], severity, found.rule)
-        columns = (codes[i], found.rule, severity, *row, *words, section_id, pointers[i])
-        yield (*order, _TABLE_ORDER[found.table], number, ""), columns
+        yield (codes[i], found.rule, severity, *row, *words, section_id, pointers[i])
 
 
-def _noted(evidence: Evidence, noted: Noted) -> Iterator[_Row]:
-    readings = evidence.tables.snapshots[noted.code].readings
-    section_id = None if noted.section == ENVELOPE else readings[noted.section].section.id
-    row = (noted.table, noted.key, noted.column, noted.value, None)
-    severity = noted.severity or BY_ID[noted.rule].severity[evidence.target]
-    words = _words(noted.rule, row, noted.detail)
-    place = (section_id, noted.pointer)
-    order = _order(noted.code, severity, noted.rule)
-    columns = (noted.code, noted.rule, severity, *row, *words, *place)
-    yield (*order, -1, noted.section, noted.pointer), columns
-
-
-def _order(code: int, severity: str, rule: str) -> tuple[int, int, int]:
-    return code, SEVERITIES.index(severity), POSITION[rule]
+def _noted(evidence: Evidence, noted: Sequence[Noted]) -> Iterator[_Block]:
+    places = {pointer: i for i, pointer in enumerate(sorted({n.pointer for n in noted}))}
+    for start in range(0, len(noted), _SLICE):
+        orders, rows = [], []
+        for each in noted[start : start + _SLICE]:
+            readings = evidence.tables.snapshots[each.code].readings
+            section_id = None if each.section == ENVELOPE else readings[each.section].section.id
+            row = (each.table, each.key, each.column, each.value, None)
+            severity = each.severity or BY_ID[each.rule].severity[evidence.target]
+            words = _words(each.rule, row, each.detail)
+            rows.append((each.code, each.rule, severity, *row, *words, section_id, each.pointer))
+            order = (each.code, SEVERITIES.index(severity), POSITION[each.rule])
+            orders.append((*order, -1, each.section, places[each.pointer], 0))
+        yield _block(list(zip(*orders, strict=True)), rows)
 
 
 def _words(rule_id: str, row: tuple[str | None, ...], detail: Any) -> tuple[str, str]:

@@ -15,7 +15,7 @@ NOTHING: Final = object()
 """No new value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """What happens at one place, and because of which rules.
 

@@ -14,7 +14,7 @@ from bmux_forensics.snapshot.identifiers import canonical_id
 _LAYOUT: Final = "layout_root"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """A pane row where it was read: its section's position, its index, and itself."""
 

@@ -89,8 +89,7 @@ def _sorted(
 ) -> _Sorted:
     result = _Sorted()
     for place in _places(reading):
-        fault = _fault(place.row, known)
-        owner = canonical_owner(_member(place.row, "session_id"))
+        fault, owner = _fault(place.row, known)
         if fault in wanted:
             result.gone.append((place, fault, owner or "?"))
         elif fault == _EMPTY and owner:
@@ -113,16 +112,16 @@ def _member(row: Any, name: str) -> Any:
     return row.get(name) if isinstance(row, dict) else None
 
 
-def _fault(row: Any, known: frozenset[str] | None) -> str:
-    """Return the rule for which a row can't stay, or nothing."""
+def _fault(row: Any, known: frozenset[str] | None) -> tuple[str, str | None]:
+    """Return the rule for which a row can't stay, or nothing; and whose the row is."""
     spelled = _member(row, "session_id")
     owner = canonical_owner(spelled)
     if owner is None:
-        return "pane-row-id-not-text"
+        return "pane-row-id-not-text", None
     if known is not None and owner not in known:
         text = canonical_id(spelled) is not None
-        return "pane-row-without-session" if text else "pane-row-id-not-text"
-    return _EMPTY if _member(row, "panes") == [] else ""
+        return "pane-row-without-session" if text else "pane-row-id-not-text", owner
+    return _EMPTY if _member(row, "panes") == [] else "", owner
 
 
 def _mended(rows: _Sorted, wanted: Collection[str]) -> Iterator[Change]:

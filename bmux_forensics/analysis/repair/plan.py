@@ -14,6 +14,7 @@ from bmux_forensics.analysis.plans import frame_of
 from bmux_forensics.analysis.repair.changes import Change
 from bmux_forensics.analysis.repair.pane_sections import pane_changes
 from bmux_forensics.analysis.repair.small_sections import (
+    MENDED_IN_PLACE,
     Finding,
     finding_changes,
     may_be_sealed,
@@ -26,6 +27,7 @@ from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
 
 _CHECKSUM: Final = "/checksum"
+_DONE: Final = Change(ENVELOPE, "", "", None, "", "", ())
 
 
 def plan_repair(
@@ -72,23 +74,41 @@ def plan_repair(
     require_target(target)
     wanted = wanted_rules(target, rules or (), all_fixable=all_fixable)
     findings = audit(tables, target=target)
-    mendable = findings[(findings["severity"] == "error") & findings["rule"].isin(list(wanted))]
-    by_code: dict[int, list[Finding]] = {}
     unsealed = set(findings.loc[findings["rule"] == "checksum-mismatch", "snapshot"])
-    plain = mendable.astype(object).where(mendable.notna(), None)
-    codes = mendable["snapshot"].cat.codes.tolist()
-    for code, values in zip(codes, plain.itertuples(index=False), strict=True):
-        by_code.setdefault(code, []).append(dict(zip(plain.columns, values, strict=True)))
-    rows: list[tuple[Any, ...]] = []
-    for code, found in sorted(by_code.items()):
+    by_code = _mendable(findings, wanted)
+    del findings  # there may be very many
+    plans: list[pd.DataFrame] = []
+    for code, (named, found) in sorted(by_code.items()):
         snapshot = tables.snapshots[code]
         sealed = snapshot.name not in unsealed
         if sealed or ("checksum-mismatch" in wanted and may_be_sealed(snapshot, wanted, target)):
             # One change may mend what several findings name.
-            planned = _rows(tables, code, list(_changes(snapshot, found, wanted, target)))
-            if planned and not _is_worse(snapshot, frame_of(tables, planned), target):
-                rows += planned
-    return frame_of(tables, rows)
+            plan = _plan(tables, code, list(_changes(snapshot, named, found, wanted, target)))
+            if len(plan) and not _is_worse(snapshot, plan, target):
+                plans.append(plan)
+    if len(plans) == 1:
+        return plans[0]
+    return pd.concat(plans, ignore_index=True) if plans else frame_of(tables, [])
+
+
+def _mendable(
+    findings: pd.DataFrame, wanted: Collection[str]
+) -> dict[int, tuple[set[str], list[Finding]]]:
+    """Return of each snapshot, by its code, which rules are to be mended, and what they found.
+
+    Findings are given only where their mend needs more than their rule.
+    """
+    is_mendable = (findings["severity"] == "error") & findings["rule"].isin(list(wanted))
+    by_code: dict[int, tuple[set[str], list[Finding]]] = {}
+    named = findings.loc[is_mendable, ["snapshot", "rule"]].drop_duplicates()
+    for code, rule in zip(named["snapshot"].cat.codes.tolist(), named["rule"], strict=True):
+        by_code.setdefault(code, (set(), []))[0].add(rule)
+    placed = findings[is_mendable & findings["rule"].isin(list(MENDED_IN_PLACE))]
+    plain = placed.astype(object).where(placed.notna(), None)
+    codes = placed["snapshot"].cat.codes.tolist()
+    for code, values in zip(codes, plain.itertuples(index=False), strict=True):
+        by_code[code][1].append(dict(zip(plain.columns, values, strict=True)))
+    return by_code
 
 
 def _is_worse(snapshot: Snapshot, plan: pd.DataFrame, target: str) -> bool:
@@ -139,30 +159,35 @@ def wanted_rules(target: str, named: Collection[str], *, all_fixable: bool) -> f
 
 
 def _changes(
-    snapshot: Snapshot, findings: list[Finding], wanted: Collection[str], target: str
+    snapshot: Snapshot,
+    named: Collection[str],
+    findings: list[Finding],
+    wanted: Collection[str],
+    target: str,
 ) -> Iterator[Change]:
-    named = {finding["rule"] for finding in findings}
     yield from finding_changes(snapshot, findings)
     asked = wanted if "legacy-pane-section" in named else named
     yield from pane_changes(snapshot, asked, target)
 
 
-def _rows(tables: Tables, code: int, changes: list[Change]) -> list[tuple[Any, ...]]:
-    """Return the plan rows of one snapshot, by section; the envelope's come first."""
+def _plan(tables: Tables, code: int, changes: list[Change]) -> pd.DataFrame:
+    """Return the plan of one snapshot, by section; the envelope's rows come first."""
     snapshot = tables.snapshots[code]
+    changes.sort(key=lambda c: c.section)
+    envelope = _envelope_tree(snapshot) if changes and changes[0].section == ENVELOPE else None
     rows = []
-    for change in sorted(changes, key=lambda c: c.section):
-        tree: Any = _envelope_tree(snapshot)
-        if change.section != ENVELOPE:
-            tree = snapshot.readings[change.section].tree
+    for number, change in enumerate(changes):
+        is_envelope = change.section == ENVELOPE
+        tree = envelope if is_envelope else snapshot.readings[change.section].tree
         rows.append((code, *change.row(tree)))
+        changes[number] = _DONE  # a row has all of it
     sums = [i for i, row in enumerate(rows) if row[1] == ENVELOPE and row[8] == _CHECKSUM]
     if sums:
         done = carry_out(snapshot, frame_of(tables, rows)).envelope
         for i in sums:
             sealed = str(done.checksum) if done else None
             rows[i] = (*rows[i][:7], sealed, *rows[i][8:])
-    return rows
+    return frame_of(tables, rows)
 
 
 def _envelope_tree(snapshot: Snapshot) -> dict[str, Any]:

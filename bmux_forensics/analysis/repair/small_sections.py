@@ -113,3 +113,6 @@ _MENDS: Final[dict[str, Callable[[Snapshot, Finding], Iterator[Change]]]] = {
     "workspace-invalid": _workspace,
 }
 """How findings are mended whose mend needs no more than the finding."""
+
+MENDED_IN_PLACE: Final = frozenset(_MENDS)
+"""The rules whose findings `finding_changes` mends."""

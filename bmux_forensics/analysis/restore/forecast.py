@@ -112,15 +112,17 @@ def _reasons(
 ) -> tuple[dict[int, set[tuple[str, str]]], dict[int, set[str]]]:
     """Return for each snapshot code the rules and severities found, and its unknown fields."""
     findings = audit(tables, target=target)
-    codes = findings["snapshot"].cat.codes.tolist()
     rules: dict[int, set[tuple[str, str]]] = {}
     fields: dict[int, set[str]] = {}
-    rows = zip(codes, *(findings[c] for c in ("rule", "severity", "key")), strict=True)
-    for code, rule, severity, key in rows:
+    # A rule may be broken a million times; here it counts once.
+    named = findings[["snapshot", "rule", "severity"]].drop_duplicates()
+    codes = named["snapshot"].cat.codes.tolist()
+    for code, rule, severity in zip(codes, named["rule"], named["severity"], strict=True):
         if severity == "error" or rule in RULES.values():
             rules.setdefault(code, set()).add((rule, severity))
-        if rule == RULES["fields"]:
-            fields.setdefault(code, set()).add(key)
+    unknown = findings[findings["rule"] == RULES["fields"]]
+    for code, key in zip(unknown["snapshot"].cat.codes.tolist(), unknown["key"], strict=True):
+        fields.setdefault(code, set()).add(key)
     return rules, fields
 
 
