@@ -175,7 +175,7 @@ def test_in_a_prompt(text: str, terminal: Callable[..., Terminal], snapshot: Pat
     screen.read_until("[y/N]: ")
     screen.type("n\n")
     assert screen.finish() == 1
-    bare = re.sub(r"\x1b\[[0-9;]*m|\r", "", screen.shown)
+    bare = re.sub(r"\x1b\[[0-9;]*[mK]|\r", "", screen.shown)
     assert ACTS.search(bare) is None
 
 
