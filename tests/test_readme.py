@@ -129,6 +129,11 @@ def test_every_verb_has_its_row() -> None:
     assert sorted(told) == sorted(VERBS)
 
 
+def test_the_exit_codes_name_every_verb() -> None:
+    codes = README.partition("## Exit codes")[2].partition("\n## ")[0]
+    assert [verb for verb in VERBS if f"`{verb}`" not in codes] == []
+
+
 def test_links_lead_to_files_of_the_checkout() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links
