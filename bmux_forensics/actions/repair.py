@@ -17,6 +17,7 @@ from bmux_forensics.analysis.encoding import carry_out
 from bmux_forensics.analysis.repair.plan import plan_repair
 from bmux_forensics.analysis.restore.forecast import forecast
 from bmux_forensics.errors import ProofError
+from bmux_forensics.snapshot.collection import no_collection
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.tables.build import Tables
 
@@ -76,6 +77,7 @@ class RepairPlan:
         return None if self.changes.empty else self._tables_after.snapshots[0]
 
     @cached_property
+    @no_collection()
     def _tables_after(self) -> Tables:
         if self.changes.empty:
             return self._tables
@@ -139,7 +141,8 @@ def plan_of_repair(
         There is no such target or rule, or a rule that is named has no fix.
     """
     tables = Tables([snapshot])
-    changes = plan_repair(tables, target=target, rules=rules, all_fixable=all_fixable)
+    with no_collection():
+        changes = plan_repair(tables, target=target, rules=rules, all_fixable=all_fixable)
     return RepairPlan(snapshot, target, changes, _tables=tables)
 
 

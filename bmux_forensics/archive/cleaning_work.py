@@ -24,7 +24,6 @@ from bmux_forensics.archive.chunks import Chunk
 from bmux_forensics.archive.cleaning_copies import put_copy
 from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Status, gather
 from bmux_forensics.archive.finding import Found
-from bmux_forensics.archive.reading import no_collection
 from bmux_forensics.archive.remote import Fetched, fetched
 from bmux_forensics.archive.stores import Destination
 from bmux_forensics.errors import (
@@ -42,6 +41,7 @@ from bmux_forensics.errors import (
     path_text,
     printable,
 )
+from bmux_forensics.snapshot.collection import no_collection
 from bmux_forensics.snapshot.document import read_snapshot
 from bmux_forensics.store.reading import Digest, read_with_status
 from bmux_forensics.store.state import state_path

@@ -5,9 +5,7 @@ This is what a worker process does. Nothing that a file holds stops the others.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -17,6 +15,7 @@ from bmux_forensics.actions.opening import bytes_of
 from bmux_forensics.archive.finding import Found
 from bmux_forensics.archive.remote import Fetched, fetched
 from bmux_forensics.errors import ForensicsError, printable
+from bmux_forensics.snapshot.collection import no_collection
 from bmux_forensics.snapshot.document import Snapshot, read_snapshot
 from bmux_forensics.snapshot.sieve import settle
 from bmux_forensics.tables.build import Tables
@@ -84,18 +83,6 @@ class ChunkWork(Generic[T]):
             snapshots = [snapshot for snapshot, _ in done if snapshot is not None]
             value = self.ask(Tables(snapshots, show_env=self.show_env)) if self.ask else None
             return ChunkDone(tuple(status for _, status in done), value)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Work without looking for cycles: JSON trees hold none, and looking costs a fifth."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def lost(files: tuple[Found, ...]) -> ChunkDone[Any]:

@@ -23,8 +23,6 @@ TIMES = 20
 EACH = 3 << 10
 DECIDED = 3.0
 """CPU seconds for a megabyte: one is what is stated, for a machine that is not busy."""
-MENDED = 5.0
-"""The same for a repair, which plans a change for each of very many rows."""
 _HANG = 60  # CPU seconds: a minute is no decision any more
 _SOAK_HANG = 3600
 
@@ -58,4 +56,4 @@ def test_every_use_ends_in_bounded_memory(
             assert not told["end"].startswith(("FAILED", "ENDED")), told
             allowed = TIMES * told["size"] + FLOOR + EACH * told["elements"]
             assert told["memory"] <= allowed, told
-            assert soak or told["cpu"] <= (MENDED if told["use"] == "repair" else DECIDED), told
+            assert soak or told["cpu"] <= DECIDED, told
