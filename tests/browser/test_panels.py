@@ -174,6 +174,9 @@ def test_mending_in_the_dark_at_half_width_by_keyboard(tab: Tab) -> None:
     audit.locator(".bf-preview").focus()
     tab.page.keyboard.press("Enter")
     audit.locator("button.bf-apply:not([disabled])").wait_for(timeout=PATIENCE)
+    audit.locator("img.bf-dark").wait_for(timeout=PATIENCE)
+    tab.shoot("audit-plan-dark-half", audit)
+    audit.locator(".bf-preview").focus()
     focused = "() => document.activeElement.className"
     for _ in range(8):  # through what the plan holds to the button below it
         tab.page.keyboard.press("Tab")

@@ -73,6 +73,8 @@ def test_a_repair_is_looked_at_applied_once_and_undone(damaged: Path) -> None:
     assert Trace.of(damaged) == before
     assert "Before: alpha4 starts but every save is REFUSED" in panel._plan_area.value
     assert "After: alpha4 starts and saves" in panel._plan_area.value
+    assert panel._picture_area.value.count("<img") == 2  # one a theme
+    assert "what the plan does: 1 row goes" in panel._picture_area.value
     button = panel._apply
     button.click()
     button.click()
@@ -116,6 +118,7 @@ def test_nothing_to_mend_can_not_be_applied(damaged: Path) -> None:
     panel._preview.click()
     assert panel._apply.disabled
     assert "nothing to mend unasked" in panel._plan_area.value
+    assert panel._picture_area.value == ""
 
 
 def test_another_server_is_another_audit(damaged: Path) -> None:

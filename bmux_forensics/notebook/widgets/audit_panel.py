@@ -133,6 +133,11 @@ class AuditPanel(ChangePanel):
             )
         )
 
+    def _drawn(self, plan: bf.RepairPlan) -> str:
+        if plan.changes.empty:
+            return ""
+        return markup.picture(lambda theme: bf.draw_cascade(plan, self.tables, theme=theme))
+
     def _carried_out(self, plan: bf.RepairPlan) -> bf.Passage:
         return bf.apply_repair(plan, lock_timeout=self._lock_timeout).passage
 
