@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,11 @@ class KillOutcome:
 
 
 def apply_kill(
-    plan: KillPlan, *, lock_timeout: float = LOCK_TIMEOUT, assume_no_server: bool = False
+    plan: KillPlan,
+    *,
+    lock_timeout: float = LOCK_TIMEOUT,
+    assume_no_server: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> KillOutcome:
     """Carry out a plan that somebody has seen, on exactly the bytes it was made from.
 
@@ -60,6 +64,9 @@ def apply_kill(
         Seconds to wait for the lock.
     assume_no_server : bool
         Go ahead although it can't be told whether a server owns the file.
+    on_progress : callable, optional
+        Called while processes are ended: with how many of the groups have gone, and of how
+        many.
 
     Raises
     ------
@@ -69,6 +76,10 @@ def apply_kill(
         As `bmux_forensics.actions.door.change_file`.
     """
     changed = plan.after if plan.session_ids else None
+
+    def end(_: Passage) -> Sequence[Mapping[str, Any]]:
+        return plan.end(assume_no_server=assume_no_server, on_progress=on_progress)
+
     try:
         passage = change_file(
             plan.path or Path(plan.snapshot.name),
@@ -79,7 +90,7 @@ def apply_kill(
             size_limit=None,  # the plan's own bytes passed the limit already
             lock_timeout=lock_timeout,
             assume_no_server=assume_no_server,
-            ending=(lambda _: plan.end(assume_no_server=assume_no_server)) if plan.reach else None,
+            ending=end if plan.reach else None,
         )
     except FileMissingError as gone:
         raise SnapshotChangedError(gone.where, gone.found, advice="look at a new plan") from gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -150,14 +150,23 @@ class KillPlan:
         except ProcessesUnsupportedError:
             return None  # this system has no process groups; the file can be changed all the same
 
-    def end(self, *, assume_no_server: bool = False) -> list[dict[str, Any]]:
+    def end(
+        self,
+        *,
+        assume_no_server: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[dict[str, Any]]:
         """End the groups of the plan once the file is done, and say what became of each."""
         if self.ending is None or self.reach is None:
             return []
         from bmux_forensics.actions.processes import end_as_planned  # noqa: PLC0415 - psutil
 
         return end_as_planned(
-            self.ending, self._file, self.reach.grace, assume_no_server=assume_no_server
+            self.ending,
+            self._file,
+            self.reach.grace,
+            assume_no_server=assume_no_server,
+            on_progress=on_progress,
         )
 
     def deed(self) -> Deed:

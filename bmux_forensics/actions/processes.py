@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from bmux_forensics.actions.opening import SIZE_LIMIT, STDIN, open_snapshot
 from bmux_forensics.actions.saving import oldest_save
 from bmux_forensics.actions.serving import server_of, why_not_now
 from bmux_forensics.host.census import Census, take_census
-from bmux_forensics.host.ending import end_groups
+from bmux_forensics.host.ending import EndingProgress, end_groups
 from bmux_forensics.host.ending_plan import EndingOptions, plan_ending
 from bmux_forensics.host.paths import SNAPSHOT_NAME, find_paths
 from bmux_forensics.host.server import ServerFinding
@@ -191,7 +191,12 @@ def processes(
 
 
 def end_as_planned(
-    ending: pd.DataFrame, path: Path, grace: float, *, assume_no_server: bool = False
+    ending: pd.DataFrame,
+    path: Path,
+    grace: float,
+    *,
+    assume_no_server: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """End groups as a plan says, unless a server came up meanwhile; a row a group.
 
@@ -205,11 +210,20 @@ def end_as_planned(
         Seconds to watch after TERM, before KILL.
     assume_no_server : bool
         Go ahead although it can't be told whether a server owns the file.
+    on_progress : callable, optional
+        Called with how many of the groups have gone, and of how many.
     """
     if ending.empty:
         return []
     why = why_not_now(path, assume_none=assume_no_server)
-    return outcome_rows(end_groups(ending, grace=grace) if why is None else left_alone(ending, why))
+    if why is not None:
+        return outcome_rows(left_alone(ending, why))
+
+    def tell(now: EndingProgress) -> None:
+        if on_progress is not None:
+            on_progress(now.groups - now.left, now.groups)
+
+    return outcome_rows(end_groups(ending, grace=grace, on_progress=tell))
 
 
 def left_alone(ending: pd.DataFrame, why: str | pd.Series[str]) -> pd.DataFrame:

@@ -29,6 +29,13 @@ def said(panel: Any) -> str:
     return str(panel._message.value + panel._outcome_area.value)
 
 
+def watched(panel: Any) -> list[str]:
+    """Give the bars that a panel shows from now on, as they come."""
+    bars: list[str] = []
+    panel._progress.widget.observe(lambda change: bars.append(change["new"]), "value")
+    return bars
+
+
 def previewed(panel: Any, *session_ids: str) -> Any:
     """Pick sessions and look at the plan."""
     panel.sessions.pick(*session_ids)

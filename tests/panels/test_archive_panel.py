@@ -12,7 +12,7 @@ import bmux_forensics as bf
 from bmux_forensics.errors import UsageError
 from tests.actions.scenes import ROOT, Trace, save, world
 
-from .conftest import said
+from .conftest import said, watched
 
 DAY = ROOT / "sample_snapshots" / "alpha4-day"
 OPS = "001a81fa-ac16-4c14-9d6b-43b5dba4d53f"
@@ -37,7 +37,11 @@ def traces(folder: Path) -> dict[str, Trace]:
 
 def test_reading_shows_every_session_and_its_story(panel: Any) -> None:
     assert "11 loaded" in panel._counts.value
-    assert panel._progress.value == panel._progress.max == 11
+    bars = watched(panel)
+    panel._load.click()
+    assert bars[0] == '<progress aria-label="Reading the snapshots"></progress>'
+    assert any('max="11" value="11"></progress> 11 of 11' in bar for bar in bars)
+    assert bars[-1] == ""
     assert panel._timeline.value.count("<img") == 2
     assert panel.events.equals(bf.timeline(panel.archive))
     names = {row["name"]: row["is_in_newest"] for row in panel.sessions._rows}
@@ -59,7 +63,9 @@ def test_a_session_is_cleaned_out_of_all_files_and_comes_back(panel: Any, folder
     assert "11 files cleaned" in panel._outcome_area.value
     assert tab not in set(panel.known["session_id"])
     assert len(bf.history()) == 11
+    bars = watched(panel)
     panel._undo.click()
+    assert any('"Taking the cleaning back" max="11" value="10"' in bar for bar in bars)
     assert "11 files as before, byte for byte" in panel._outcome_area.value
     after = traces(folder)
     assert {n: t.raw for n, t in after.items()} == {n: t.raw for n, t in before.items()}

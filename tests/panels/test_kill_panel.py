@@ -22,7 +22,7 @@ from tests.actions.scenes import ALPHA, BETA, EVIL, GAMMA, ROOT, Trace, below, s
 from tests.processes.conftest import Bmux, gone, uuid
 from tests.worlds import SECRET
 
-from .conftest import previewed, said
+from .conftest import previewed, said, watched
 
 HOSTILE = ("<script", "<img src=x", "<b>evil", "\x1b", "\u202e")
 
@@ -53,6 +53,27 @@ def test_it_kills_what_is_ticked_and_takes_it_back(file: Path) -> None:
     assert file.read_bytes() == before.raw
     assert file.stat().st_mtime_ns == before.mtime_ns
     assert panel.sessions.picked == {}
+
+
+def test_what_takes_time_is_seen_to_be_worked_on(file: Path) -> None:
+    """By a bar that the browser moves; it is gone when the work is, however that ended."""
+    panel = bf.KillPanel(file)
+    bars = watched(panel)
+    previewed(panel, ALPHA)
+    panel._apply.click()
+    panel._undo.click()
+    names = [bar.split('"')[1] for bar in bars if bar]
+    assert names[0] == "Planning the kill"
+    assert [n for n in names if n.startswith(("App", "Tak"))] == [
+        "Applying the kill",
+        "Taking back the last change",
+        "Taking back the kill",
+    ]
+    assert (bars[-1], panel._progress.widget.layout.display) == ("", "none")
+    file.unlink()
+    panel._reload.click()
+    assert panel.last_error is not None
+    assert bars[-2:] == ['<progress aria-label="Reading the snapshot"></progress>', ""]
 
 
 def test_a_double_click_applies_once(file: Path) -> None:
@@ -240,8 +261,13 @@ def test_processes_are_ended_only_when_their_number_was_typed(bmux: Bmux) -> Non
     assert isinstance(panel.last_error, UsageError)
     assert child.poll() is None
     panel._phrase.value = "end 1"
+    bars = watched(panel)
     panel._apply.click()
     assert panel.last_error is None
+    begun, counted = (f'<progress aria-label="{what}' for what in ("Applying", "Ending 1 process"))
+    assert [bars[0].startswith(begun), bars[1].startswith(counted)] == [True, True]
+    assert any(bar.endswith('max="1" value="1"></progress> 1 of 1') for bar in bars)
+    assert bars[-1] == ""
     assert "1 process group ended" in said(panel)
     assert gone(child)
     assert other.poll() is None

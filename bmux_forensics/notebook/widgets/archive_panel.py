@@ -70,7 +70,6 @@ class ArchivePanel(Panel):
         self._where = _folder_field(folder)
         self._source.value = _FOLDER if folder is not None or not samples else samples[0][1]
         self._load = controls.button("Read", "Read all snapshots of the folder", "read")
-        self._progress = ipywidgets.IntProgress(description="Read", min=0)
         self._counts = controls.html("counts")
         self._timeline = controls.html("timeline")
         self.sessions = SessionTable(self._drop, head=_HEAD, facts=_facts, legend=_LEGEND)
@@ -96,8 +95,9 @@ class ArchivePanel(Panel):
         self._choose()
         self._arrange(
             controls.row(self._source, self._where, self._load),
-            controls.row(self._progress, self._counts),
+            self._counts,
             self._message,
+            self._progress.widget,
             self._below,
         )
         controls.on_value(self._source, self._choose)
@@ -113,8 +113,7 @@ class ArchivePanel(Panel):
         controls.show(self._where, named)
         if named:
             self._where.options = tuple(subfolders(Path(self._where.value)))
-        for part in (self._below, self._progress):
-            controls.show(part, shown=False)
+        controls.show(self._below, shown=False)
         self._counts.value = ""
 
     @handler
@@ -128,8 +127,9 @@ class ArchivePanel(Panel):
         source = self._source.value
         practice = isinstance(source, Path)
         folder = self._practice.copy_of_day(source) if practice else Path(self._where.value)
-        controls.show(self._progress, shown=True)
-        self.archive = bf.load_archive(folder, on_progress=self._on_progress)
+        self._work("Reading the snapshots")
+        self.archive = bf.load_archive(folder, on_progress=self._progress.count)
+        self._work("Working out what happened")
         self.events = bf.timeline(self.archive)
         self.known = bf.archive_sessions(self.archive)
         counts = [f"{n:,} {word}" for word, n in self.archive.counts.items() if n]
@@ -143,9 +143,7 @@ class ArchivePanel(Panel):
         self._timeline.value = markup.picture(
             lambda theme: bf.draw_timeline(events, archive, theme=theme)
         )
-
-    def _on_progress(self, done: int, total: int) -> None:
-        self._progress.max, self._progress.value = total, done
+        self._clear()
 
     def _picked(self) -> pd.DataFrame:
         return self.known[self.known["session_id"].isin(list(self.sessions.picked))]
@@ -179,12 +177,14 @@ class ArchivePanel(Panel):
         orphans, picked = self._wish.value, list(self.sessions.picked)
         if self.archive is None or not (orphans or picked):
             raise UsageError("clean", "no session is ticked", advice="tick one in the table")
+        self._work("Planning the cleaning")
         self.plan = bf.preview_clean(
             self.archive,
             sessions=() if orphans else picked,
             orphans=orphans,
-            on_progress=self._on_progress,
+            on_progress=self._progress.count,
         )
+        self._clear()
         self._plan_area.value = cleaning(self.plan)
         self._new_buttons()
 
@@ -194,8 +194,8 @@ class ArchivePanel(Panel):
         if self.plan is None:
             raise UsageError("clean", "no plan", advice="preview first")
         self._apply.disabled = True
-        self._say("note", "Cleaning …")
-        self.outcome = bf.apply_clean(self.plan, on_progress=self._on_progress)
+        self._work("Cleaning")
+        self.outcome = bf.apply_clean(self.plan, on_progress=self._progress.count)
         self._again(cleaning(self.outcome))
 
     @handler
@@ -204,8 +204,8 @@ class ArchivePanel(Panel):
         if self.outcome is None:
             raise UsageError("undo", "nothing was cleaned here")
         self._undo.disabled = True
-        self._say("note", "Taking the cleaning back …")
-        told = undone(self.outcome)
+        self._work("Taking the cleaning back")
+        told = undone(self.outcome, self._progress.count)
         self.outcome = None
         self._again(told)
 

@@ -90,6 +90,7 @@ class ChangePanel(Panel):
             self._picture_area,
             controls.row(self._phrase, self._buttons.widget),
             self._message,
+            self._progress.widget,
             self._outcome_area,
         )
         for button, do in (
@@ -143,7 +144,9 @@ class ChangePanel(Panel):
     @handler
     def _read_again(self) -> None:
         self._outcome_area.value = ""
+        self._work("Reading the snapshot")
         self._read()
+        self._clear()
 
     def _read(self) -> None:
         path = self._fixed or (self._picker.path if self._picker else None)
@@ -188,7 +191,7 @@ class ChangePanel(Panel):
         """Show the plan for the bytes that are on the screen; refuse others."""
         self._drop_plan()
         self._outcome_area.value = ""
-        self._say("note", f"Planning the {self._verb} …")
+        self._work(f"Planning the {self._verb}")
         plan = self._planned()
         _ = plan.after  # what can't be written back is refused before anybody is asked
         self._plan_area.value = self._described(plan)
@@ -216,7 +219,7 @@ class ChangePanel(Panel):
             raise UsageError("apply", "no plan, or it is not confirmed", advice="preview first")
         plan = self.plan
         self._apply.disabled = True  # and with it every click that waits
-        self._say("note", f"Applying the {self._verb} …")
+        self._work(f"Applying the {self._verb}")
         try:
             passage = self._carried_out(plan)
         except SnapshotChangedError:
@@ -234,6 +237,7 @@ class ChangePanel(Panel):
         if self.path is None:
             raise UsageError("undo", "no snapshot", advice="pick one first")
         self._undo.disabled = True
+        self._work("Taking back the last change")
         try:
             self._undo_last(self.path)
         finally:
@@ -241,7 +245,7 @@ class ChangePanel(Panel):
 
     def _undo_last(self, path: Path) -> None:
         plan = bf.plan_undo("last", path)
-        self._say("note", f"Taking back {plan.verb} …")
+        self._work(f"Taking back the {plan.verb}")
         passage = bf.apply_undo(plan, lock_timeout=self._lock_timeout)
         line = f"Taken back: the {plan.verb} of {plan.when}. The file is byte for byte as before it"
         more = markup.paragraph("Processes that were ended stay ended.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -37,11 +38,12 @@ def cleaning(told: bf.CleanPlan | bf.CleanOutcome) -> str:
     return markup.note(kind, line, more=meant) + files
 
 
-def undone(outcome: bf.CleanOutcome) -> str:
+def undone(outcome: bf.CleanOutcome, on_progress: Callable[[int, int], None]) -> str:
     """Take a cleaning back, and say of how many files, and which not."""
     due = [row for row in records(outcome.files) if isinstance(row["entry"], str)]
     left: list[str] = []
-    for row in reversed(due):
+    for number, row in enumerate(reversed(due)):
+        on_progress(number, len(due))
         try:
             bf.undo(row["entry"], row["path"])
         except ForensicsError as error:

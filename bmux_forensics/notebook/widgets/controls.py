@@ -34,6 +34,8 @@ STYLE: Final = """<style>
  margin:.4em 0;background:var(--jp-layout-color2,#eee);overflow-wrap:anywhere}
 .bf-panel .bf-failed{border-left-color:var(--jp-error-color1,#c00)}
 .bf-panel .bf-done{border-left-color:var(--jp-success-color1,#080)}
+.bf-panel progress{width:16em;max-width:100%;vertical-align:middle;
+ accent-color:var(--jp-brand-color1,#06c)}
 .bf-panel .bf-cells{display:flex;flex-flow:row wrap;gap:.1em 1em;align-items:baseline}
 .bf-panel .bf-cells>span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
  flex:0 0 6em}

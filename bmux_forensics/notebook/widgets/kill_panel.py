@@ -119,8 +119,15 @@ class KillPanel(ChangePanel):
 
     def _carried_out(self, plan: bf.KillPlan) -> bf.Passage:
         return bf.apply_kill(
-            plan, lock_timeout=self._lock_timeout, assume_no_server=self._no_server.value
+            plan,
+            lock_timeout=self._lock_timeout,
+            assume_no_server=self._no_server.value,
+            on_progress=self._ended,
         ).passage
+
+    def _ended(self, done: int, total: int) -> None:
+        self._work(f"Ending {counted(total, 'process group')}")
+        self._progress.count(done, total)
 
     def _told_of(self, plan: bf.KillPlan, passage: bf.Passage) -> str:
         names = ", ".join(self.sessions.picked.values())

@@ -58,6 +58,20 @@ def note(kind: str, line: object, *, more: str = "") -> str:
     return f'<div class="bf-note bf-{kind}" role="{role}">{SIGNS[kind]} {line}{more}</div>'
 
 
+def bar(what: str, done: int = 0, total: int = 0) -> str:
+    """Return how far something has come as a bar; without a total, one that moves.
+
+    Examples
+    --------
+    >>> bar("Read", 1, 3)
+    '<progress aria-label="Read" max="3" value="1"></progress> 1 of 3'
+    """
+    label = f'aria-label="{text(what)}"'
+    if not total:
+        return f"<progress {label}></progress>"
+    return f'<progress {label} max="{total}" value="{done}"></progress> {done:,} of {total:,}'
+
+
 def paragraph(*parts: str) -> str:
     """Return markup as a paragraph."""
     return f"<p>{' '.join(part for part in parts if part)}</p>"

@@ -9,6 +9,7 @@ from typing import Any
 
 from bmux_forensics.errors import ForensicsError
 from bmux_forensics.notebook.widgets import controls, markup
+from bmux_forensics.notebook.widgets.progress import Progress
 
 
 class Panel:
@@ -26,6 +27,7 @@ class Panel:
         self.last_error: Exception | None = None
         self._title = title
         self._message = controls.html("message")
+        self._progress = Progress()
         self.widget = controls.column()
         self.widget.add_class("bf-panel")
         self.widget.add_class(f"bf-{name}")
@@ -50,6 +52,11 @@ class Panel:
     def _say(self, kind: str, line: str, more: str = "") -> None:
         self._message.value = markup.note(kind, line, more=more)
 
+    def _work(self, what: str) -> None:
+        """Say what is being done, and show that it is, until the handler is through."""
+        self._say("note", f"{what} …")
+        self._progress.begin(what)
+
     def _clear(self) -> None:
         self._message.value = ""
 
@@ -73,6 +80,8 @@ class Panel:
             hint = "This is a fault of bmux_forensics: please report it."
             self._fail(error, hint, f"{type(error).__name__}: {error}")
             raise
+        finally:
+            self._progress.done()
 
     def _hint(self, error: ForensicsError) -> str:
         """Say in plain words what is the matter, and what to press; empty: the error does."""
