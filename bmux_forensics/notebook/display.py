@@ -17,6 +17,8 @@ from bmux_forensics.errors import UsageError
 from bmux_forensics.notebook.cells import WIDEST, rows_of
 from bmux_forensics.notebook.pages import asset, filled
 
+_FOLLOW: Final = "pictures follow the theme of JupyterLab"
+
 LIMIT: Final = 2_000
 """How many rows of a table are put into a notebook, unless more are asked for."""
 
@@ -145,7 +147,12 @@ def show_table(  # noqa: PLR0913 - one parameter a choice
 
 
 def register_display(shell: Any = None) -> None:
-    """Show every DataFrame of this notebook the way `show_table` does.
+    """Show every DataFrame of this notebook the way `show_table` does, and pictures in its theme.
+
+    A picture is stored in a notebook once, in light colours. Where JupyterLab is dark, the
+    page turns it dark, by a style sheet that this puts there; one drawn with ``theme="dark"``
+    stays as it is. In a notebook that JupyterLab does not trust (nobody ran it here) there
+    are no style sheets, and pictures are light.
 
     Texts are cut where pandas would cut them (its option ``display.max_colwidth``), but not
     shorter than `show_table` does.
@@ -164,6 +171,8 @@ def register_display(shell: Any = None) -> None:
         shell = _shell()
     formatter = shell.display_formatter.formatters["text/html"]
     formatter.for_type(pd.DataFrame, _html)
+    style = f"<style>{asset('pictures.css')}</style>"
+    shell.display_pub.publish({"text/html": style, "text/plain": _FOLLOW})
 
 
 def _html(frame: pd.DataFrame) -> str:

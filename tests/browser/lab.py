@@ -156,6 +156,11 @@ class Tab:
         self.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
         self.page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
 
+    def light(self) -> None:
+        """Change back to the light theme."""
+        self.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
+        self.page.locator('body[data-jp-theme-light="true"]').wait_for(state="attached")
+
     def command(self, name: str, arguments: str = "{}") -> None:
         """Execute one of JupyterLab's commands."""
         self.page.evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,19 @@ MARKER = "all panels are there"
 PATIENCE = 60_000
 
 
+PREPARED = """import bmux_forensics as bf
+bf.register_display()
+tables = bf.load_tables("damaged/bmux-snapshot-v1.20261122T115700Z.json")"""
+
+
+def save(path: Path, notebook: Any, cells: Iterable[Any]) -> None:
+    """Write a notebook that holds other cells, and says at its end that it is there."""
+    words = ", ".join(map(repr, MARKER.split()))  # the source must not hold what it prints
+    last = nbformat.v4.new_code_cell(f"print({words})")  # type: ignore[no-untyped-call]  # has no types
+    notebook.cells = [*cells, last]
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # as above
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -34,9 +47,9 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     shelf = folder / "shelf"
     shutil.copytree(ROOT / "notebooks", shelf, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     notebook = nbformat.read(shelf / NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # has no types
-    words = ", ".join(map(repr, MARKER.split()))  # the source must not hold what it prints
-    notebook.cells.append(nbformat.v4.new_code_cell(f"print({words})"))  # type: ignore[no-untyped-call]  # as above
-    nbformat.write(notebook, shelf / NOTEBOOK)  # type: ignore[no-untyped-call]  # as above
+    save(shelf / NOTEBOOK, notebook, notebook.cells)
+    sources = (PREPARED, "bf.draw_session_map(tables)", "bf.draw_session_map(tables, theme='dark')")
+    save(shelf / "pictures.ipynb", notebook, map(nbformat.v4.new_code_cell, sources))
     with lab(folder, shelf) as address, browser(address) as opened:
         opened.open(NOTEBOOK)
         opened.run_all(MARKER)
@@ -161,6 +174,25 @@ def test_a_folder_is_read_and_a_session_brought_back(tab: Tab) -> None:
     archive.locator("button.bf-apply-clean:not([disabled])").wait_for(timeout=PATIENCE)
     tab.shoot("archive", archive)
     assert tab.errors() == []
+
+
+TURNED = "images => images.map(i => getComputedStyle(i).filter !== 'none')"
+
+
+def test_pictures_of_a_cell_follow_the_theme(tab: Tab) -> None:
+    """Those that are light turn with the page; one that was drawn dark stays."""
+    tab.open("pictures.ipynb")
+    tab.run_all(MARKER)
+    pictures = tab.page.locator(".jp-RenderedImage img")
+    assert pictures.evaluate_all(TURNED) == [False, False]
+    tab.dark()
+    assert pictures.evaluate_all(TURNED) == [True, False]
+    tab.shoot("pictures-dark")
+    tab.light()
+    assert pictures.evaluate_all(TURNED) == [False, False]
+    assert tab.errors() == []
+    tab.open(NOTEBOOK)
+    tab.run_all(MARKER)
 
 
 def test_mending_in_the_dark_at_half_width_by_keyboard(tab: Tab) -> None:

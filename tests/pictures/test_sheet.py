@@ -49,6 +49,14 @@ def test_a_picture_leaves_no_state_and_opens_no_window() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
 
 
+@pytest.mark.parametrize("theme", sorted(THEMES))
+def test_a_picture_says_for_which_ground_it_was_drawn(theme: str) -> None:
+    """So that a dark page can turn the light ones, and no others."""
+    data, shown = picture(theme)._repr_mimebundle_()
+    assert set(data) == {"image/png", "text/plain"}
+    assert shown["needs_background"] == theme
+
+
 def test_the_facade_costs_no_drawing() -> None:
     code = (
         "import sys, bmux_forensics as bf\n"

@@ -96,11 +96,12 @@ def test_hostile_cells_are_text() -> None:
 
 
 def test_every_frame_of_a_notebook_can_be_shown_that_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython's own
     bf.register_display(shell)
+    assert capsys.readouterr().out == "pictures follow the theme of JupyterLab\n"
     data, _ = shell.display_formatter.format(bf.load_tables(LAST)["sessions"])
     assert "bf-table" in data["text/html"]
     assert "5 rows" in data["text/plain"]

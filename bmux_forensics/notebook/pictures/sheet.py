@@ -18,7 +18,7 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 
 from bmux_forensics.errors import printable
 from bmux_forensics.notebook.pictures.letters import fitted, font, width_of
-from bmux_forensics.notebook.pictures.theme import Theme, theme_of
+from bmux_forensics.notebook.pictures.theme import LIGHT, Theme, theme_of
 
 POINTS: Final = 72
 """In an inch."""
@@ -51,10 +51,13 @@ class Picture(Figure):
     ----------
     alt : str
         What the picture shows, for those who can't see it.
+    theme : str
+        The theme in whose colours it is drawn.
     """
 
-    def __init__(self, *args: Any, alt: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, alt: str = "", theme: str = LIGHT, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.theme = theme
         self.alt = printable(alt)  # names of sessions are in it
 
     def svg(self) -> str:
@@ -87,12 +90,14 @@ class Picture(Figure):
         """Show the picture in a notebook, though no pyplot knows of it.
 
         As PNG, and at the size that it was drawn for: JupyterLab shows an SVG that is
-        stored in a notebook only to who ran it, and everybody else a line of text.
+        stored in a notebook only to who ran it, and everybody else a line of text. It says
+        for which ground it was drawn: `register_display` makes the page go by that.
         """
         width, height = (round(inches * _PIXELS) for inches in self.get_size_inches())
         data = base64.b64encode(self.png()).decode()
         bundle = {"image/png": data, "text/plain": f"<Picture: {self.alt}>"}
-        return bundle, {"image/png": {"width": width, "height": height}}
+        size = {"width": width, "height": height}
+        return bundle, {"image/png": size, "needs_background": self.theme}
 
 
 @dataclass(frozen=True)
@@ -284,7 +289,7 @@ def sheet(width: float, height: float, theme: str, alt: str) -> tuple[Picture, P
         There is no such theme.
     """
     colours = theme_of(theme)
-    picture = Picture(figsize=(width / POINTS, height / POINTS), dpi=POINTS, alt=alt)
+    picture = Picture(figsize=(width / POINTS, height / POINTS), dpi=POINTS, alt=alt, theme=theme)
     FigureCanvasAgg(picture)
     picture.set_facecolor(colours.ground)
     axes = picture.add_axes((0.0, 0.0, 1.0, 1.0))
