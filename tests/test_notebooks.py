@@ -42,6 +42,7 @@ def test_its_outputs_are_of_no_machine(path: Path) -> None:
     outputs = [output for cell in cells(path, "code") for output in cell.outputs]
     assert MACHINE.findall(str(outputs)) == []
     assert not re.search(r" object at 0x|Traceback", str(outputs))
+    assert "{&#39;" not in str(outputs)  # no table shows Python's own writing of what is in a cell
 
 
 def test_one_leads_to_the_next() -> None:
