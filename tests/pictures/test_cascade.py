@@ -83,6 +83,8 @@ def test_a_plan_to_repair_can_be_drawn() -> None:
     picture = bf.draw_cascade(bf.plan_of_repair(broken))
     assert marks(picture) == {"gets another value": 2}
     assert {"layout_root", "focused_pane_id"} <= set(words(picture))
+    reasons = {word for word in words(picture) if word.startswith("by ")}
+    assert reasons == {"by focused-pane-missing", "by layout-pane-missing"}
 
 
 def test_a_plan_that_does_nothing_says_so() -> None:

@@ -37,6 +37,8 @@ class Step:
         The rows go because they stand inside rows that go.
     rows : list of str
         Each row in words.
+    rules : list of str
+        The rules of the audit that it is for.
     """
 
     table: str
@@ -45,6 +47,7 @@ class Step:
     depth: int
     contained: bool
     rows: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
@@ -115,6 +118,8 @@ def cascade(plan: pd.DataFrame | bf.KillPlan | bf.RepairPlan, tables: Any = None
             source: Key = (parent.partition(" ")[0], "delete", "")
             link = (source, key, reference)
             causes[link] = causes.get(link, 0) + 1
+        elif reference not in (ASKED, *step.rules):
+            step.rules.append(reference)
     told = sorted(steps.values(), key=lambda step: step.depth)
     links = [Cause(*link, rows) for link, rows in causes.items() if link[0] in steps]
     return Cascade(tuple(told), tuple(links))

@@ -99,8 +99,11 @@ def draw_cascade(
 
 
 def _why(shown: Cascade) -> dict[Key, str]:
-    """Say of each step by which references it came about; rows inside others say so anyway."""
-    found: dict[Key, list[str]] = {step.key: [] for step in shown.steps}
+    """Say of each step which rule it is for, or by which references it came about.
+
+    Rows inside others say so anyway.
+    """
+    found: dict[Key, list[str]] = {step.key: list(step.rules) for step in shown.steps}
     inside = {step.key for step in shown.steps if step.contained}
     for cause in shown.causes:
         if cause.source != cause.target and cause.target not in inside:
