@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -72,13 +72,17 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path, notebooks: Path) -> Iterator[str]:
-    """Run a server on some notebooks; yields its address, and ends it whatever happens."""
+def lab(folder: Path, notebooks: Path, *, around: Sequence[str] = ()) -> Iterator[str]:
+    """Run a server on some notebooks; yields its address, and ends it whatever happens.
+
+    ``around`` is a command that starts it, and whose end is the end of all that it started.
+    """
     settings = folder / "settings"
     settings.mkdir()
     (settings / "overrides.json").write_text(json.dumps(_OVERRIDES))
     port = _free_port()
     command = [
+        *around,
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
         *(f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),
         *(f"--ServerApp.root_dir={notebooks}", "--ServerApp.terminals_enabled=False"),
@@ -96,7 +100,10 @@ def lab(folder: Path, notebooks: Path) -> Iterator[str]:
             _await(address, server, log)
             yield address
         finally:
-            server.terminate()
+            if around:
+                server.kill()
+            else:
+                server.terminate()
             try:
                 server.wait(timeout=30)
             except subprocess.TimeoutExpired:

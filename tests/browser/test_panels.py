@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
+from .driving import MARKER, NOTEBOOK, PATIENCE, press, preview, read, save, shelve, tick
 from .lab import CHROMIUM, ROOT, Tab, browser, lab
 
 pytestmark = [
@@ -18,22 +17,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the browser's driver has its own
 ]
 
-NOTEBOOK = "05-drive-everything.ipynb"
-MARKER = "all panels are there"
-PATIENCE = 60_000
-
 
 PREPARED = """import bmux_forensics as bf
 bf.register_display()
 tables = bf.load_tables("damaged/bmux-snapshot-v1.20261122T115700Z.json")"""
-
-
-def save(path: Path, notebook: Any, cells: Iterable[Any]) -> None:
-    """Write a notebook that holds other cells, and says at its end that it is there."""
-    words = ", ".join(map(repr, MARKER.split()))  # the source must not hold what it prints
-    last = nbformat.v4.new_code_cell(f"print({words})")  # type: ignore[no-untyped-call]  # has no types
-    notebook.cells = [*cells, last]
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # as above
 
 
 def sha256(path: Path) -> str:
@@ -44,10 +31,8 @@ def sha256(path: Path) -> str:
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """Open the notebook with the panels and run it."""
     folder = tmp_path_factory.mktemp("lab")
-    shelf = folder / "shelf"
-    shutil.copytree(ROOT / "notebooks", shelf, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    notebook = nbformat.read(shelf / NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # has no types
-    save(shelf / NOTEBOOK, notebook, notebook.cells)
+    shelf = shelve(folder)
+    notebook = read(shelf)
     sources = (PREPARED, "bf.draw_session_map(tables)", "bf.draw_session_map(tables, theme='dark')")
     save(shelf / "pictures.ipynb", notebook, map(nbformat.v4.new_code_cell, sources))
     with lab(folder, shelf) as address, browser(address) as opened:
@@ -70,21 +55,6 @@ def pick(tab: Tab, source: str, snapshot: str) -> Path:
         about = tab.panel(panel).locator(".bf-about", has_text=snapshot)
         about.wait_for(timeout=PATIENCE)
     return Path(told.text_content())
-
-
-def preview(panel: Any) -> None:
-    panel.locator(".bf-preview").click()
-    panel.locator(".bf-plan h4").first.wait_for(timeout=PATIENCE)
-
-
-def press(panel: Any, button: str, says: str, where: str = "outcome") -> None:
-    """Press a button and wait for what the panel says then."""
-    panel.locator(f"button.bf-{button}:not([disabled])").click(timeout=PATIENCE)
-    panel.locator(f".bf-{where} .bf-note", has_text=says).wait_for(timeout=PATIENCE)
-
-
-def tick(panel: Any, name: str) -> None:
-    panel.get_by_label(name, exact=True).check(timeout=PATIENCE)
 
 
 def test_audit_kill_and_undo(tab: Tab) -> None:
