@@ -38,7 +38,8 @@ class Cell:
     order : str
         What to sort by, where that is neither.
     kind : str
-        ``text``, ``id``, ``time``, ``number`` or ``null``.
+        ``text``, ``long`` for one that takes several lines, ``id``, ``time``, ``number`` or
+        ``null``.
     """
 
     text: str

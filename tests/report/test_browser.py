@@ -155,6 +155,35 @@ def test_it_can_be_printed_in_light_colours_with_every_row(
     assert printed.startswith(b"%PDF")
 
 
+ON_PAPER = {"width": 725, "height": 1000}
+"""A4, between the margins that the page asks for."""
+
+CUT = "s => s.filter(t => t.scrollWidth > t.clientWidth + 1).map(t => t.ariaLabel)"
+BROKEN = """cells => cells.filter(cell => {
+    const words = document.createRange();
+    words.selectNodeContents(cell);
+    return words.getClientRects().length > 1;
+}).map(cell => cell.textContent)"""
+
+
+def test_on_paper_no_table_is_cut_and_no_number_broken(open_page: Open, day: Path) -> None:
+    page = open_page(day, viewport=ON_PAPER).page
+    page.emulate_media(media="print")
+    assert page.locator("section > .bf-table .bf-scroll").evaluate_all(CUT) == []
+    assert page.locator("section > .bf-table .bf-number").evaluate_all(BROKEN) == []
+
+
+def test_a_narrow_table_scrolls_instead_of_growing_without_end(open_page: Open, day: Path) -> None:
+    page = open_page(day, viewport={"width": 420, "height": 1000}).page
+    cells = page.locator("#forecast td:last-child")
+    assert cells.count() == 22
+    lines = cells.evaluate_all(
+        "cells => cells.map(c => c.clientHeight / parseFloat(getComputedStyle(c).lineHeight))"
+    )
+    assert max(lines) < 11
+    assert page.evaluate("document.body.scrollWidth <= window.innerWidth")
+
+
 def test_it_reads_without_its_script(open_page: Open, day: Path) -> None:
     page = open_page(day, java_script_enabled=False).page
     rows = Reader(day.read_text(encoding="utf-8")).tables

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import bmux_forensics as bf
 from bmux_forensics.errors import UsageError, several
-from bmux_forensics.notebook.cells import rows_of
+from bmux_forensics.notebook.cells import Cell, rows_of
 from bmux_forensics.notebook.display import named
 from bmux_forensics.notebook.evidence import Evidence, records
 from bmux_forensics.notebook.pages import asset, filled
@@ -39,6 +39,7 @@ SCREENS: Final = 6
 """How many sessions' screens are drawn of a snapshot: the most troubled ones."""
 
 _PAGE: Final = 25
+_LINE: Final = 30
 _LEFT_OUT: Final = ("snapshot", "section")
 _PROVENANCE: Final = ("snapshots", "sections")
 
@@ -198,9 +199,13 @@ def _shown(name: str, frame: pd.DataFrame, *, page: int = _PAGE) -> Shown:
     kept = kept.head(ROWS)
     more = len(whole) - len(kept)
     note = f"the first {len(kept):,} of {len(whole):,} rows" if more else ""
-    return Shown(
-        name, [str(c) for c in kept.columns], list(rows_of(kept, widest=WIDEST)), note, page
-    )
+    rows = [[_wrapped(cell) for cell in row] for row in rows_of(kept, widest=WIDEST)]
+    return Shown(name, [str(c) for c in kept.columns], rows, note, page)
+
+
+def _wrapped(cell: Cell) -> Cell:
+    """Let a long text take several lines; what is short stays in one."""
+    return replace(cell, kind="long") if cell.kind == "text" and len(cell.text) > _LINE else cell
 
 
 def _files(gathered: Gathered) -> Shown:
