@@ -168,7 +168,6 @@ class Staged:
             os.close(fd)
 
     def _clean_up(self) -> None:
-        self._close()
         self._folder.discard(self.temp.name)  # after a commit the name is not there any more
         if self._held:
             with suppress(OSError):
@@ -176,6 +175,7 @@ class Staged:
                 # What is neither ours nor the old file is somebody's save, and may be the only one.
                 if self._is_new(status) or (self._target and self._target.is_still(status)):
                     self._folder.unlink(self._held)
+        self._close()  # not before: who is ours is told by an inode that nobody else can have yet
         self._folder.close()
 
     def _is_new(self, status: os.stat_result) -> bool:
@@ -312,14 +312,18 @@ class Staged:
         folder, name = self._folder, self.path.name
         self._held = temp_name(name, "swap", self._inode[1])
         folder.replace(self.temp.name, self._held)
+        # Held open: a save over our file frees its inode else, and the next may be made in it.
+        self._fd = folder.open(self._held, READ)
         try:
             if not swap(folder, self._held, name):
                 folder.replace(self._held, name)
+                self._close()
                 return
         except FileNotFoundError:
             raise _changed(self.path, "the file is gone") from None
         if target.is_still(folder.status(self._held)):
             folder.discard(self._held)
+            self._close()
             return
         give_back(folder, self._held, name, self._inode[1])
         raise _changed(self.path, "somebody else saved it at this very moment")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,3 +113,40 @@ this_process()
 import bmux_forensics.store.backup, bmux_forensics.store.aside, bmux_forensics.store.unlock
 import bmux_forensics.store.journal
 """
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, call: str, number: int = errno.EIO) -> None:
+    """Let the system refuse a call of `os` from now on."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+
+
+@contextmanager
+def refusing(call: str, number: int = errno.EIO) -> Iterator[None]:
+    """Let the system refuse a call of `os` inside the block."""
+    with pytest.MonkeyPatch.context() as patched:
+        fails(patched, call, number)
+        yield
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a file system that has no hard links."""
+    fails(monkeypatch, "link", errno.EPERM)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """List the inodes that are brought to the disk, while they really are."""
+    found: list[int] = []
+    fsync = os.fsync
+
+    def noted(fd: int) -> None:
+        found.append(os.fstat(fd).st_ino)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found

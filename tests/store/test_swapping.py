@@ -84,6 +84,21 @@ def test_of_two_saves_in_the_middle_the_newer_stays(
     assert not left
 
 
+def test_a_save_that_gets_the_number_of_our_own_inode_is_not_taken_for_ours(
+    snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever saves over our file frees its inode, and the next save may be made in it."""
+
+    def two_saves() -> None:
+        rival_save(snapshot, b"second")
+        rival_save(snapshot, b"newest")
+
+    left = with_rivals(monkeypatch, snapshot, lambda: rival_save(snapshot, b"first"), two_saves)
+    try_to_replace(snapshot)
+    assert snapshot.read_bytes() == b"newest"
+    assert not left
+
+
 @pytest.mark.parametrize("way", ["in place", "a link", "a folder", "gone"])
 def test_whatever_came_in_the_middle_is_put_back(
     way: str, snapshot: Path, monkeypatch: pytest.MonkeyPatch
