@@ -34,13 +34,14 @@ soak: $(VENV)/.dev  ## break everything around it, at every step and at length; 
 	$(MAKE) mutants
 	$(BIN)/python -m tests.faults.promises soak-output/figures.json $(wildcard soak-output/mutants.json)
 
-# Changed code may do anything, also to processes: it sees none but those that its tests start.
+# Changed code may do anything, to processes and to files: see tests/mutation/alone.sh.
+ALONE := unshare --mount --pid --fork --mount-proc --kill-child
 mutants: $(VENV)/.dev  ## change the code in small ways; a change that no test notices must be explained
-	if unshare --pid --fork --mount-proc true; then \
-		BMUX_FORENSICS_TEST_PROFILE=mutants unshare --pid --fork --mount-proc --kill-child \
-			bash -c '"$$@"; exit $$?' - $(BIN)/python -m tests.mutation --figures soak-output/mutants.json; \
+	if $(ALONE) true; then \
+		BMUX_FORENSICS_TEST_PROFILE=mutants $(ALONE) bash tests/mutation/alone.sh \
+			$(BIN)/python -m tests.mutation --figures soak-output/mutants.json; \
 	else \
-		echo "no PID namespace of its own can be made here: changed code was not tried" >&2; \
+		echo "no namespaces of its own can be made here: changed code was not tried" >&2; \
 	fi
 
 lint: $(VENV)/.dev  ## ruff: rules and formatting
