@@ -200,6 +200,44 @@ def test_bytes_that_are_not_eager_reach_the_disk_when_they_settle(
         assert staged.temp.stat().st_ino in synced
 
 
+@pytest.mark.parametrize("eager", [True, False])
+def test_bytes_that_are_not_eager_set_out_at_once(
+    identity: FileIdentity, monkeypatch: pytest.MonkeyPatch, *, eager: bool
+) -> None:
+    advise, advised = os.posix_fadvise, []
+
+    def noted(fd: int, *advice: int) -> None:
+        advised.append(os.fstat(fd).st_ino)
+        advise(fd, *advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", noted)
+    with stage(identity, b"new", eager=eager) as staged:
+        assert advised == ([] if eager else [staged.temp.stat().st_ino])
+
+
+def test_what_can_not_be_opened_again_is_not_proven(identity: FileIdentity) -> None:
+    with stage(identity, b"new") as staged:
+        staged.commit()
+        with refusing("open"), pytest.raises(ProofError, match="can't be read back"):
+            staged.prove()
+
+
+def test_a_descriptor_that_closes_badly_spoils_no_proof(
+    identity: FileIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = os.close
+
+    def badly(fd: int) -> None:
+        close(fd)
+        raise OSError(errno.EIO, "")
+
+    with stage(identity, b"new") as staged:
+        found = staged.commit()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "close", badly)
+            assert staged.prove() == found
+
+
 def test_it_tells_whether_the_new_bytes_wait(
     identity: FileIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
