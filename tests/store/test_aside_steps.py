@@ -170,6 +170,25 @@ def test_a_save_between_the_look_and_the_link_is_no_corrupt_file(
     assert names(path.parent) == ["snap.json"]
 
 
+def test_a_second_name_of_another_file_costs_the_old_one_nothing(
+    identity: FileIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name means another file for just as long as the link is made."""
+    path, real = identity.path, Folder.link
+
+    def swapped(self: Folder, name: str, new: str) -> None:
+        path.rename(path.with_name("keep"))
+        path.write_bytes(b"rival")
+        real(self, name, new)
+        path.with_name("keep").replace(path)
+
+    monkeypatch.setattr(Folder, "link", swapped)
+    with pytest.raises(SnapshotChangedError):
+        move_aside(identity, OLD, NOW)
+    assert path.read_bytes() == b"old"
+    assert names(path.parent) == ["snap.json"]
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_a_refused_rename_leaves_one_name(
     identity: FileIdentity, monkeypatch: pytest.MonkeyPatch, *, links: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bmux_forensics.store.folder import Folder
-from bmux_forensics.store.placing import place
+from bmux_forensics.store.placing import place, same_bytes
 
 from .conftest import fails, names
 
@@ -56,6 +56,21 @@ def test_when_the_first_name_can_not_go_the_second_does(
     with pytest.raises(OSError, match="Input/output error"):
         place(folder, "temp", "final")
     assert names(folder.path) == ["temp"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 5, 3 << 20])
+def test_bytes_are_compared_to_the_end(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "file").write_bytes(data)
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    try:
+        assert same_bytes(fd, data)
+        assert same_bytes(fd, data)  # from the start again
+        assert not same_bytes(fd, data + b"x")
+        assert not size or not same_bytes(fd, data[:-1])
+        assert not size or not same_bytes(fd, data[:-1] + bytes([data[-1] ^ 1]))
+    finally:
+        os.close(fd)
 
 
 def refuse_once(call: Callable[..., None]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -20,7 +21,7 @@ from bmux_forensics.store.process import this_process
 from bmux_forensics.store.reading import read_regular
 from bmux_forensics.store.swapping import give_back, rescue, swap
 
-from .conftest import names
+from .conftest import names, refusing
 
 RIVAL = hashlib.sha256(b"rival").hexdigest()
 FOUND = f"snap.json.rival-20260913T123159Z-{RIVAL[:8]}"
@@ -147,3 +148,37 @@ def test_where_names_can_not_be_exchanged_nothing_is_given_back(
         give_back(folder, "held", "snap.json", 1)
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSYS, "snap.json")
     assert (folder.path / "held").read_bytes() == b"rival"
+
+
+def test_a_folder_that_can_not_be_listed_holds_nothing_to_rescue(folder: Folder) -> None:
+    with refusing("listdir"):
+        assert rescue(folder, "snap.json") == []
+
+
+def test_a_system_that_has_no_exchange_says_so(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+    monkeypatch.setattr(swapping, "_system_call", lambda: refused)
+    assert swap(folder, "snap.json", "snap.json") is False
+
+
+def test_the_newest_has_the_name_as_soon_as_it_can(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    def counted(opened: Folder, one: str, other: str) -> bool:
+        taken.append(one)
+        return swap(opened, one, other)
+
+    (folder.path / "held").write_bytes(b"older")
+    if not swap(folder, "held", "held"):
+        pytest.skip("this system can't exchange names: giving one back was not tried")
+    monkeypatch.setattr(swapping, "swap", counted)
+    give_back(folder, "held", "snap.json", 1)  # what has the name is not ours any more
+    assert len(taken) == 2
+    assert (folder.path / "snap.json").read_bytes() == b"old"
