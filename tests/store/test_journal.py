@@ -21,7 +21,15 @@ from bmux_forensics.store.journal import (
     open_ids,
     read_journal,
 )
-from bmux_forensics.store.journal_lines import FORMAT, NOTHING_BEFORE, parse, read, render
+from bmux_forensics.store.journal_lines import (
+    FORMAT,
+    NOTHING_BEFORE,
+    Flaw,
+    parse,
+    read,
+    render,
+    seal,
+)
 
 from .conftest import as_nobody, finished, said
 
@@ -119,6 +127,45 @@ def test_a_line_is_as_it_is_documented() -> None:
     assert (entry.offset, entry.size) == (0, len(line))
     with pytest.raises(ValueError, match="not JSON compliant"):
         render({**facts, "seconds": float("nan")})
+
+
+def test_a_flaw_says_what_where_and_how_much() -> None:
+    one, two, three = chain(3).splitlines(keepends=True)
+    first = parse(one[:-1])
+    assert first is not None
+    skipping = render({**first.facts, "number": 3, "prev": first.sha256})
+    at, after = len(one), len(one) + len(two)
+    torn = "an append that was cut short after {} bytes".format
+    damaged = "{} bytes that are no entry".format
+    unknown = {"offset": 0, "size": 0, "sha256": "0" * 64}
+    for data, flaws in (
+        (b"torn", [Flaw("torn", 1, 0, 4, torn(4))]),
+        (one + two[:40], [Flaw("torn", 2, at, 40, torn(40))]),
+        (one + two + three[:-2], [Flaw("torn", 3, after, len(three) - 2, torn(len(three) - 2))]),
+        (one + b"bad\n", [Flaw("damaged", 2, at, 4, damaged(4))]),
+        (b"bad\n", [Flaw("damaged", 1, 0, 4, damaged(4))]),
+        (two[:-1] + b" ", [Flaw("damaged", 1, 0, len(two), damaged(len(two)))]),
+        (one + b"xx\n" + two, [Flaw("damaged", 2, at, 3, damaged(3))]),
+        (one + three, [Flaw("chain", 2, at, 0, "entry 3 does not follow the one before it")]),
+        (one + skipping, [Flaw("chain", 2, at, 0, "it calls itself entry 3")]),
+        (
+            render({**first.facts, "sealed": unknown}),
+            [Flaw("damaged", 1, 0, 0, damaged(0))],
+        ),
+        (
+            one
+            + b"to\n"
+            + render({**first.facts, "number": 2, "prev": first.sha256, "sealed": seal(b"to", at)}),
+            [Flaw("torn", 2, at, 2, torn(2))],
+        ),
+    ):
+        assert read(data)[1] == flaws
+
+
+def test_entries_behind_an_empty_line_are_found() -> None:
+    entries, flaws = read(b"\n" + chain(2))
+    assert [entry.number for entry in entries] == [1, 2]
+    assert [(flaw.kind, flaw.offset, flaw.size) for flaw in flaws] == [("damaged", 0, 1)]
 
 
 @given(st.binary(max_size=300), st.integers(0, 3))

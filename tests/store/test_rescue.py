@@ -55,7 +55,8 @@ def test_a_save_gets_a_name_and_keeps_its_bytes(
     ]
     (folder.path / others[-1]).touch()
     (folder.path / "nothing of ours").touch()
-    plant(folder, role)
+    held, listed = plant(folder, role), os.listdir
+    monkeypatch.setattr(os, "listdir", lambda of: sorted(listed(of), key=lambda name: name == held))
     monkeypatch.setenv("TZ", "UTC-9")
     time.tzset()
     try:
@@ -100,6 +101,14 @@ def test_what_a_backup_holds_too_needs_no_name(folder: Folder, *, spoiled: bool)
     plant(folder, "swap")
     assert rescue(folder, "snap.json") == ([FOUND] if spoiled else [])
     assert names(folder.path) == ([FOUND] if spoiled else [])
+
+
+def test_a_backup_of_another_file_is_none_of_this_one(folder: Folder) -> None:
+    other = folder.path / "other.json"
+    other.write_bytes(b"rival")
+    keep_backup(read_regular(other)[1], b"rival", RIVAL)
+    plant(folder, "swap")
+    assert rescue(folder, "snap.json") == [FOUND]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: a user's backups were not tried")
