@@ -136,11 +136,13 @@ class Reading:
         return self.spec.any_shape or self.shape_problem is None
 
     def edited(self, tree: Any) -> Reading:
-        """Return the section with another tree, trusted to be one that bmux takes."""
+        """Return the section with another tree, trusted to have the shape where this one has to."""
         section = self.section.with_payload(self.encode(tree))
         reading = Reading(self.where, self.position, section)
         # What was decoded once and only edited need not be decoded again.
-        reading.__dict__.update(_parsed=(tree, None), shape_problem=None)
+        reading.__dict__.update(_parsed=(tree, None))
+        if not (self.spec and self.spec.any_shape):  # the others were never asked for theirs
+            reading.__dict__.update(shape_problem=None)
         return reading
 
     def require(self) -> Any:

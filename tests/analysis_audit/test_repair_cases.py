@@ -338,3 +338,22 @@ def test_an_envelope_that_can_not_be_read_is_left_alone() -> None:
     assert plan.empty
     assert unmended(tables, plan)["rule"].tolist() == ["envelope-unreadable"]
     assert World().snapshot().envelope is not None
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("panes", None), ("panes", 3), ("panes", [3]), ("layout_root", 3)],
+)
+def test_a_row_of_another_shape_beside_one_that_can_be_mended_is_foretold(
+    member: str, value: Any
+) -> None:
+    trees = sound()
+    broken, mendable = trees["panes"]["sessions"][:2]
+    broken[member] = value
+    mendable["focused_pane_id"] = N1
+    tables = of(trees)
+    plan = plan_repair(tables)
+    (after,) = records(forecast(repaired(tables, plan)))
+    assert after["saves_blocked"]
+    assert repaired(tables, plan).snapshots[0].problems
+    encode_plan(tables.snapshots[0], plan)
