@@ -146,7 +146,8 @@ class CleanWork:
             return ChunkCleaned(tuple(rows), gather(seen))
         for file in files:  # also of those that a run which was cut short has cleaned
             _free_lock(file.path)
-        notes = _settled({one.uid for one in opened if one.new is not None})
+        # Also where nothing is left to do: a run may have been cut short right before it said so.
+        notes = _settled({one.uid for one in opened if one.cleaning is not None})
         results = self._changed([one for one in opened if one.new is not None])
         rows = [_row(one, results.get(one.file.name)) for one in opened]
         told = (n for r in results.values() if isinstance(r, Passage) for n in r.notes)
