@@ -210,7 +210,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     def begin(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> Terminal:
         if env is not None:
             options["env"] = {**environment(tmp_path), **env}
-        opened.append(Terminal(tmp_path, (*PROGRAM, *map(str, arguments)), **options))
+        program = options.pop("program", PROGRAM)
+        opened.append(Terminal(tmp_path, (*program, *map(str, arguments)), **options))
         return opened[-1]
 
     yield begin

@@ -17,9 +17,18 @@ from tests.actions.scenes import save
 from .conftest import Run, Terminal
 
 Open = Callable[..., Terminal]
+# How long a machine takes decides nothing here: the moment that nobody minds is over at once.
+IMPATIENT = (
+    "-c",
+    """import sys
+from bmux_forensics.cli import main, working
+working._PATIENCE = 0.001
+sys.exit(main())
+""",
+)
 ON_FILE = [
     ["audit", "big.json"],
-    ["report", "less.json", "-o", "page.html"],
+    ["report", "big.json", "-o", "page.html"],
     ["repair", "big.json", "-n"],
     ["kill", "work-0", "--yes", "--snapshot", "big.json"],
     ["undo", "--yes", "--snapshot", "big.json"],
@@ -28,21 +37,17 @@ ON_FILE = [
 
 @pytest.fixture(scope="module")
 def big() -> bytes:
-    return make_snapshot(3_000)  # 67 MB: a second and more of work for all but `undo`
+    return make_snapshot(300)
 
 
-def test_large_work_shows_signs_of_life_and_takes_them_back(
+def test_work_that_lasts_shows_signs_of_life_and_takes_them_back(
     big: bytes, terminal: Open, tmp_path: Path
 ) -> None:
     save(tmp_path / "big.json", big)
-    save(tmp_path / "less.json", make_snapshot(300))  # a page takes long to write
     for arguments in ON_FILE:
-        screen = terminal(*arguments)
+        screen = terminal(*arguments, program=IMPATIENT)
         assert screen.finish() in (0, 1)
         told = re.findall(r"\r\x1b\[K(\w+): working, \d+ s", screen.shown)
-        if arguments[0] == "undo":
-            assert set(told) <= {"undo"}  # it parses nothing, and may be done before
-            continue
         assert set(told) == {arguments[0]}
         # The line is taken back before anything else is said.
         last = screen.shown.rpartition(" s\r\x1b[K")[2]
@@ -54,7 +59,7 @@ def test_quiet_is_quiet_and_a_pipe_is_told_nothing(
     big: bytes, terminal: Open, run: Run, tmp_path: Path
 ) -> None:
     save(tmp_path / "big.json", big)
-    screen = terminal("repair", "big.json", "-n", "--quiet")
+    screen = terminal("repair", "big.json", "-n", "--quiet", program=IMPATIENT)
     assert screen.finish() == 0
     assert "working" not in screen.shown
     assert CLEAR not in screen.shown
