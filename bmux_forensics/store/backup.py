@@ -164,9 +164,7 @@ class Shelf:
             fd = folder.open(temp, MAKE)
             try:
                 write_all(fd, data)
-                owner = folder.status()
-                if os.fstat(fd).st_uid != owner.st_uid:
-                    os.fchown(fd, owner.st_uid, owner.st_gid)
+                folder.take_in(fd)
                 if os.utime in os.supports_fd:
                     os.utime(fd, ns=(mtime_ns, mtime_ns))
                 if self._eager:

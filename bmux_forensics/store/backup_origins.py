@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bmux_forensics.store.folder import READ, Folder, open_log, write_all
+from bmux_forensics.store.folder import READ, Folder, open_log, read_at, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,6 @@ ORIGIN: Final = "origin"
 
 _BETWEEN: Final = b"\0"
 _LONGEST_PATH: Final = 1 << 16
-_PIECE: Final = 1 << 20
 
 
 def path_mark(path: Path) -> str:
@@ -86,11 +85,6 @@ def _read(folder: Folder, name: str, limit: int | None) -> bytes:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return b""
-        wanted = status.st_size if limit is None else min(limit, status.st_size)
-        pieces = []
-        while wanted > 0 and (piece := os.read(fd, min(wanted, _PIECE))):
-            pieces.append(piece)
-            wanted -= len(piece)
-        return b"".join(pieces)
+        return read_at(fd, 0, status.st_size if limit is None else min(limit, status.st_size))
     finally:
         os.close(fd)

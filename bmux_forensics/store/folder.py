@@ -155,6 +155,12 @@ class Folder:
         """Hand the folder itself to another owner."""
         os.chown(self.path if self._fd is None else self._fd, uid, gid)
 
+    def take_in(self, fd: int) -> None:
+        """Let an open file belong to the folder's owner: root may have made it for a user."""
+        owner = self.status()
+        if os.fstat(fd).st_uid != owner.st_uid:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+
     def restrict(self, mode: int) -> None:
         """Set the permissions of the folder itself."""
         os.chmod(self.path if self._fd is None else self._fd, mode)  # noqa: PTH101 - a descriptor
@@ -183,12 +189,20 @@ def open_log(folder: Folder, name: str) -> int:
 def _make_log(folder: Folder, name: str) -> None:
     fd = folder.open(name, MAKE)
     try:
-        owner = folder.status()
-        if os.fstat(fd).st_uid != owner.st_uid:
-            os.fchown(fd, owner.st_uid, owner.st_gid)
+        folder.take_in(fd)
     finally:
         os.close(fd)
     folder.sync()
+
+
+def read_at(fd: int, offset: int, size: int) -> bytes:
+    """Read some bytes of an open file, or as many of them as there are."""
+    os.lseek(fd, offset, os.SEEK_SET)
+    pieces = []
+    while size > 0 and (piece := os.read(fd, size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def set_out(fd: int) -> None:

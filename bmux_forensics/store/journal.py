@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bmux_forensics._version import __version__
 from bmux_forensics.errors import WriteError
+from bmux_forensics.store.folder import read_at
 from bmux_forensics.store.journal_file import (
     NAME,
     find_last,
     held_for_append,
     held_for_reading,
-    read_at,
     write_lines,
 )
 from bmux_forensics.store.journal_lines import (

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from bmux_forensics.errors import BusyError, FileUnreadableError, WriteError
-from bmux_forensics.store.folder import READ, Folder, open_log, write_all
+from bmux_forensics.store.folder import READ, Folder, open_log, read_at, write_all
 from bmux_forensics.store.journal_lines import Entry, parse, read
 from bmux_forensics.store.refusals import meaning
 
@@ -145,16 +145,6 @@ def find_last(fd: int, size: int) -> tuple[Entry | None, int]:
         window = min(size, window * 4)
     entries, _ = read(read_at(fd, 0, size))
     return (entries[-1], entries[-1].offset + entries[-1].size) if entries else (None, 0)
-
-
-def read_at(fd: int, offset: int, size: int) -> bytes:
-    """Read some bytes of an open file, or as many of them as there are."""
-    os.lseek(fd, offset, os.SEEK_SET)
-    pieces = []
-    while size > 0 and (piece := os.read(fd, size)):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def write_lines(fd: int, lines: bytes, size: int) -> None:
