@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,15 +11,13 @@ import bmux_forensics as bf
 from bmux_forensics.cli.archives import WORKERS, opened, unreadable
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.findings import SEVERITIES, put_audit
-from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT
+from bmux_forensics.cli.options import JSON, PATHS, SCHEMA, SIZE_LIMIT, STDIN
 from bmux_forensics.cli.output import put, put_json
 from bmux_forensics.cli.working import working
 from bmux_forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_STDIN: Final = "-"  # may be the terminal itself
 
 
 @click.command(name="audit")
@@ -74,7 +72,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             raise UsageError("audit", "--here with --scheduler", expected="one of them")
         limit = size_limit or None
         archive = opened(paths, None, quiet=False, jobs=jobs, scheduler=scheduler, size_limit=limit)
-        with working("audit", quiet=_STDIN in paths):
+        with working("audit", quiet=STDIN in paths):
             findings, restore = _asked(archive, _Question(target, rules or None, here))
         unread = unreadable(archive)
     except REFUSALS as error:

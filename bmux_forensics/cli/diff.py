@@ -11,7 +11,7 @@ import orjson
 import bmux_forensics as bf
 from bmux_forensics.cli.archives import OUTPUT, check_output, check_target
 from bmux_forensics.cli.endings import REFUSALS, failure
-from bmux_forensics.cli.options import JSON, SCHEMA, SHOW_ENV, SIZE_LIMIT
+from bmux_forensics.cli.options import JSON, SCHEMA, SHOW_ENV, SIZE_LIMIT, STDIN
 from bmux_forensics.cli.output import put_json, put_rows, say
 from bmux_forensics.errors import UsageError
 
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     try:
         check_output("diff", form, output, as_json=as_json)
         check_target(output, [Path(a), Path(b)])
-        if a == b == "-":
+        if a == b == STDIN:
             raise UsageError("diff", "standard input twice", expected="two snapshots")
         opened = [bf.open_snapshot(path, size_limit=size_limit or None) for path in (a, b)]
         changes = bf.diff(opened[0], opened[1], show_env=show_env)

@@ -205,14 +205,9 @@ def _go(request: Request) -> Result:
     with working("kill", quiet=request.quiet):
         outcome = bf.kill(
             request.path,
-            request.selectors,
-            all_sessions=request.all_sessions,
-            scrub=request.scrub,
-            reach=request.reach,
-            expect_sha256=request.expect_sha256,
+            **request.aim,
             lock_timeout=request.lock_timeout,
             assume_no_server=request.assume_no_server,
-            size_limit=request.size_limit,
         )
     return Result(outcome.plan, outcome, outcome.had_snapshot)
 
@@ -222,15 +217,7 @@ def _preview(request: Request) -> bf.KillPlan | None:
         if request.selectors:
             raise NoSuchSessionError.of(request.selectors, str(bf.find_paths().snapshot))
         return None
-    return bf.preview_kill(
-        request.path,
-        request.selectors,
-        all_sessions=request.all_sessions,
-        scrub=request.scrub,
-        reach=request.reach,
-        expect_sha256=request.expect_sha256,
-        size_limit=request.size_limit,
-    )
+    return bf.preview_kill(request.path, **request.aim)
 
 
 def _offer_aside(request: Request, problem: EvidenceError) -> Result:

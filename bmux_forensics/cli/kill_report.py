@@ -47,6 +47,18 @@ class Request:
     reach: bf.Reach
     size_limit: int | None
 
+    @property
+    def aim(self) -> dict[str, Any]:
+        """What a kill and its preview are told alike: which sessions, and how far it goes."""
+        return {
+            "selectors": self.selectors,
+            "all_sessions": self.all_sessions,
+            "scrub": self.scrub,
+            "reach": self.reach,
+            "expect_sha256": self.expect_sha256,
+            "size_limit": self.size_limit,
+        }
+
 
 @dataclass(frozen=True)
 class Result:

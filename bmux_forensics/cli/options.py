@@ -25,6 +25,8 @@ def _is_sha256(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 SCHEMA: Final = 1
 """The version of every JSON object that is printed."""
+STDIN: Final = "-"
+"""The path that means standard input, which may be the terminal itself."""
 
 PATHS: Final[Decorator] = click.argument("paths", nargs=-1, metavar="[PATH...]")
 SNAPSHOT: Final[Decorator] = click.option(

@@ -23,6 +23,7 @@ from bmux_forensics.cli.options import (
     SCHEMA,
     SIZE_LIMIT,
     SNAPSHOT,
+    STDIN,
     YES,
 )
 from bmux_forensics.cli.output import put, put_json, say
@@ -184,7 +185,7 @@ def _one(file: Path, request: _Request) -> _Result:
 
 
 def _mended(file: Path, request: _Request) -> _Result:
-    if str(file) == "-":
+    if str(file) == STDIN:
         raise UsageError(
             "repair", "standard input", expected="a file", advice="save it as a file first"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -19,13 +19,12 @@ from bmux_forensics.cli.options import (
     SCHEMA,
     SHOW_ENV,
     SIZE_LIMIT,
+    STDIN,
     write_output,
 )
 from bmux_forensics.cli.output import put, put_json, say
 from bmux_forensics.cli.working import working
 from bmux_forensics.errors import ForensicsError, UsageError, path_text
-
-_STDIN: Final = "-"
 
 
 @click.command(name="report")
@@ -67,7 +66,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     read.
     """
     try:
-        if _STDIN in paths and len(paths) > 1:
+        if STDIN in paths and len(paths) > 1:
             raise UsageError("report", "standard input beside other paths", expected="one of them")
         target = _checked(output, redact=redact, show_env=show_env, overwrite=overwrite)
         archive = opened(
@@ -82,7 +81,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             size_limit=size_limit or None,
         )
         redaction = bf.own_redaction() if redact else None
-        with working("report", quiet=quiet or _STDIN in paths):
+        with working("report", quiet=quiet or STDIN in paths):
             page = bf.report(archive, redaction=redaction, show_env=show_env).encode()
         error = ending(archive)
         write_output(target, page, overwrite=overwrite)

@@ -11,7 +11,7 @@ import click
 import bmux_forensics as bf
 from bmux_forensics.cli.endings import REFUSALS, failure
 from bmux_forensics.cli.findings import put_audit, put_text
-from bmux_forensics.cli.options import JSON, SCHEMA, SIZE_LIMIT
+from bmux_forensics.cli.options import JSON, SCHEMA, SIZE_LIMIT, STDIN
 from bmux_forensics.cli.output import put, put_json
 from bmux_forensics.cli.working import working
 from bmux_forensics.errors import PartlyDoneError, WriteError, path_text, several
@@ -46,7 +46,7 @@ def command(path: str, *, output: Path, overwrite: bool, as_json: bool, size_lim
     lost is listed. FILE stays as it is. Exit code 3 when nothing could be kept.
     """
     try:
-        with working("salvage", quiet=path == "-"):
+        with working("salvage", quiet=path == STDIN):
             outcome = bf.salvage(path, output, overwrite=overwrite, size_limit=size_limit or None)
             tables = bf.Tables([outcome.snapshot])
             findings, restore = bf.audit(tables), bf.forecast(tables)
