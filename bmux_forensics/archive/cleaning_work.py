@@ -24,6 +24,7 @@ from bmux_forensics.archive.chunks import Chunk
 from bmux_forensics.archive.cleaning_copies import put_copy
 from bmux_forensics.archive.cleaning_rows import ChunkCleaned, FileCleaned, Status, gather
 from bmux_forensics.archive.finding import Found
+from bmux_forensics.archive.reading import reason_of
 from bmux_forensics.archive.remote import Fetched, fetched
 from bmux_forensics.archive.stores import Destination
 from bmux_forensics.errors import (
@@ -39,7 +40,6 @@ from bmux_forensics.errors import (
     UnknownVersionError,
     UsageError,
     path_text,
-    printable,
 )
 from bmux_forensics.snapshot.collection import no_collection
 from bmux_forensics.snapshot.document import read_snapshot
@@ -314,7 +314,7 @@ def _row(one: Open, result: Result) -> FileCleaned:
         )
     elif trouble is not None:
         status = Status.FAILED if one.unreadable else _status(trouble)
-        return replace(row, status=status, reason=_reason(trouble, one.file))
+        return replace(row, status=status, reason=reason_of(trouble, one.file))
     elif one.new is not None:
         row = replace(row, status=Status.WOULD_CLEAN, sha256_after=Digest(one.new).hexdigest())
     else:
@@ -333,24 +333,6 @@ _STATUSES: Final = (
 
 def _status(error: ForensicsError) -> Status:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), Status.FAILED)
-
-
-def _reason(error: ForensicsError, file: Found) -> str:
-    """Return what is wrong without the path, which has a column of its own.
-
-    Examples
-    --------
-    >>> _reason(FileMissingError("a.json", "no such file"), Found("a.json", "/day/a.json"))
-    'no such file'
-    >>> _reason(FileMissingError("a.json.lock", "no such file"), Found("a.json", "/day/a.json"))
-    'a.json.lock: no such file'
-    """
-    text = str(error)
-    for path in (file.name, file.path):
-        name = printable(path)
-        if text.startswith((f"{name}:", f"{name},")):  # and not what stands beside the file
-            return text[len(name) :].lstrip(":, ")
-    return text
 
 
 def lost(files: Chunk) -> ChunkCleaned:

@@ -112,7 +112,7 @@ def _opened(file: Found, data: Fetched | None, size_limit: int | None) -> Snapsh
         raw = _bytes(file, data, size_limit)
         return read_snapshot(raw, file.name, saved_at=file.captured_at)
     except ForensicsError as error:
-        return FileStatus(file, Status.UNREADABLE, _reason(error, file))
+        return FileStatus(file, Status.UNREADABLE, reason_of(error, file))
     except MemoryError:
         return FileStatus(file, Status.UNREADABLE, "more than memory holds")
 
@@ -120,7 +120,7 @@ def _opened(file: Found, data: Fetched | None, size_limit: int | None) -> Snapsh
 def _judged(snapshot: Snapshot, file: Found) -> tuple[Snapshot, FileStatus]:
     problems = snapshot.problems
     status = Status.DAMAGED if problems else Status.LOADED
-    reason = _reason(problems[0], file) if problems else None
+    reason = reason_of(problems[0], file) if problems else None
     return snapshot, FileStatus(file, status, reason, len(snapshot.raw), snapshot.sha256)
 
 
@@ -132,9 +132,20 @@ def _bytes(file: Found, data: Fetched | None, size_limit: int | None) -> bytes:
     return decompressed(data, file.name, size_limit)
 
 
-def _reason(error: ForensicsError, file: Found) -> str:
-    """Return what is wrong without the path, which has a column of its own."""
+def reason_of(error: ForensicsError, file: Found) -> str:
+    """Return what is wrong without the path, which has a column of its own.
+
+    Examples
+    --------
+    >>> from bmux_forensics.errors import FileMissingError
+    >>> reason_of(FileMissingError("a.json", "no such file"), Found("a.json", "/day/a.json"))
+    'no such file'
+    >>> reason_of(FileMissingError("a.json.lock", "no such file"), Found("a.json", "/day/a.json"))
+    'a.json.lock: no such file'
+    """
     text = str(error)
     for path in (file.name, file.path):
-        text = text.removeprefix(printable(path))
-    return text.lstrip(":, ")
+        name = printable(path)
+        if text.startswith((f"{name}:", f"{name},")):  # and not what stands beside the file
+            return text[len(name) :].lstrip(":, ")
+    return text
