@@ -46,23 +46,7 @@ def audit(
 ) -> pd.DataFrame:
     """Find everything that is wrong with some snapshots, or worth knowing.
 
-    Parameters
-    ----------
-    *sources : path-like, Snapshot or Tables
-        The snapshots; bmux's own without any.
-    target : str
-        The server to judge for: ``alpha4``, ``alpha1``, or ``all`` for both; then each
-        finding is there once, as bad as it is for the server that minds it most.
-    rules : collection of str, optional
-        Only findings of these rules.
-    here : bool
-        Ask this machine for the folders and shells that the snapshots name; bmux's own
-        snapshot is always asked about.
-
-    Returns
-    -------
-    DataFrame
-        As `bmux_forensics.analysis.audit.run.audit`: one row a finding.
+    The choices are those of `bmux_forensics.audit`, which asks this of archives too.
     """
     tables = tables_of(*sources)
     targets = TARGETS if target == restoring.ALL else (target,)
@@ -101,52 +85,15 @@ def _each_once(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def forecast(*sources: Source, target: str = "alpha4") -> pd.DataFrame:
-    """Foretell what a server makes of some snapshots when it starts on them.
-
-    Parameters
-    ----------
-    *sources : path-like, Snapshot or Tables
-        The snapshots; bmux's own without any.
-    target : str
-        The server: ``alpha4``, ``alpha1``, or ``all`` for both.
-
-    Returns
-    -------
-    DataFrame
-        As `bmux_forensics.analysis.restore.forecast.forecast`: one row a snapshot and target.
-    """
+    """Foretell what a server makes of some snapshots when it starts on them."""
     return restoring.forecast(tables_of(*sources), target=target)
 
 
 def session_status(*sources: Source) -> pd.DataFrame:
-    """Say of every session what it has and in one word how it is.
-
-    Parameters
-    ----------
-    *sources : path-like, Snapshot or Tables
-        The snapshots; bmux's own without any.
-
-    Returns
-    -------
-    DataFrame
-        As `bmux_forensics.analysis.status.session_status`: one row a session.
-    """
+    """Say of every session what it has and in one word how it is."""
     return status.session_status(tables_of(*sources))
 
 
 def orphans(*sources: Source, kinds: Collection[str] = ("lost", "hollow")) -> pd.DataFrame:
-    """List the sessions that nothing leads to any more, with what shows it.
-
-    Parameters
-    ----------
-    *sources : path-like, Snapshot or Tables
-        The snapshots; bmux's own without any.
-    kinds : collection of str
-        Which words of the status count.
-
-    Returns
-    -------
-    DataFrame
-        As `bmux_forensics.analysis.status.orphans`.
-    """
+    """List the sessions that nothing leads to any more, with what shows it."""
     return status.orphans(tables_of(*sources), kinds)
