@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,8 @@ def test_a_cluster_writes_the_cleaned_copies_of_a_local_pool(
 ) -> None:
     """One of its two workers is killed when the first copy is there."""
     here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
-    pids = list(client.run(os.getpid).values())
-    watching = threading.Thread(target=_kill_at_first, args=(there, pids[0]))
-    watching.start()
-    done = bf.clean(many, all_sessions=True, output=there, executor=client)
-    watching.join()
+    with _a_worker_killed(client, there):
+        done = bf.clean(many, all_sessions=True, output=there, executor=client)
     own = bf.clean(many, all_sessions=True, output=here, jobs=2)
     assert done.counts == own.counts
     assert done.counts["cleaned"] == 20
@@ -236,14 +234,21 @@ def test_a_cluster_exports_what_the_local_pool_exports(
 ) -> None:
     """One of its two workers is killed when something is there."""
     here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
-    pids = list(client.run(os.getpid).values())
-    watching = threading.Thread(target=_kill_at_first, args=(there, pids[0]))
-    watching.start()
-    done = bf.export(many, output=there, form=form, executor=client)
-    watching.join()
+    with _a_worker_killed(client, there):
+        done = bf.export(many, output=there, form=form, executor=client)
     assert bf.export(many, output=here, form=form, jobs=2).rows == done.rows
     files = {p.relative_to(there): p.read_bytes() for p in there.rglob("*") if p.is_file()}
     assert files == {p.relative_to(here): p.read_bytes() for p in here.rglob("*") if p.is_file()}
+
+
+@contextmanager
+def _a_worker_killed(client: Any, folder: Path) -> Iterator[None]:
+    """Kill one of its workers as soon as something is in a folder."""
+    pids = list(client.run(os.getpid).values())
+    watching = threading.Thread(target=_kill_at_first, args=(folder, pids[0]))
+    watching.start()
+    yield
+    watching.join()
 
 
 def _kill_at_first(folder: Path, pid: int) -> None:

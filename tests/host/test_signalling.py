@@ -59,6 +59,14 @@ def child(nursery: Nursery) -> Child:
     return nursery.start(["sleep", "120"])
 
 
+def _is_left_alone(held: Member, child: Child) -> None:
+    assert held.runs()
+    assert not held.is_proven()
+    assert not held.send(signal.SIGKILL)
+    assert child.poll() is None
+    held.close()
+
+
 @both
 def test_all_signals_are_sent_in_order(nursery: Nursery, *, pinned: bool) -> None:
     child = nursery.python(
@@ -81,11 +89,7 @@ def test_all_signals_are_sent_in_order(nursery: Nursery, *, pinned: bool) -> Non
 @both
 def test_in_another_group_it_is_left_alone(child: Child, *, pinned: bool) -> None:
     held = member(child, pinned=pinned, group=os.getpgrp())
-    assert held.runs()
-    assert not held.is_proven()
-    assert not held.send(signal.SIGKILL)
-    assert child.poll() is None
-    held.close()
+    _is_left_alone(held, child)
 
 
 @both
@@ -142,11 +146,7 @@ def test_a_user_that_changes_is_no_longer_proven(nursery: Nursery, *, pinned: bo
     held = member(child, pinned=pinned)
     assert held.send(signal.SIGUSR1)
     nursery.wait(lambda: "changed" in nursery.marks(child), "it is another user's")
-    assert held.runs()
-    assert not held.is_proven()
-    assert not held.send(signal.SIGKILL)
-    assert child.poll() is None
-    held.close()
+    _is_left_alone(held, child)
 
 
 @both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -26,6 +27,18 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "state"
     monkeypatch.setenv("BMUX_FORENSICS_STATE_DIR", str(path))
     return path
+
+
+@pytest.fixture
+def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for the user 65534 of group 65533; the machine's own has none that exists."""
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65533)
+    entry = pwd.struct_passwd(("nobody", "x", 65534, 65533, "", str(home), "/bin/false"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
+    monkeypatch.delenv("BMUX_FORENSICS_STATE_DIR")
+    return home
 
 
 @pytest.fixture

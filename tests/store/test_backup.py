@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import pwd
 import stat
 import subprocess
 import sys
@@ -158,18 +157,6 @@ def test_a_link_that_somebody_else_planted_is_refused(
     os.chown(state, 65534, 65534, follow_symlinks=False)
     with pytest.raises(WriteError, match="a link that user 65534 planted"):
         keep(snapshot)
-
-
-@pytest.fixture
-def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for the user 65534; the machine's own has none that exists."""
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    entry = pwd.struct_passwd(("nobody", "x", 65534, 65534, "", str(home), "/bin/false"))
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
-    monkeypatch.delenv("BMUX_FORENSICS_STATE_DIR")
-    return home
 
 
 @root_only

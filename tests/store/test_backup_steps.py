@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import pwd
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,18 +87,10 @@ def test_the_same_moment_twice_is_one_copy(shelf: Shelf, identity: FileIdentity)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: a user's copies were not tried")
 @pytest.mark.usefixtures("no_links")
-def test_a_copy_that_root_makes_is_the_users(
-    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65533)
-    entry = pwd.struct_passwd(("nobody", "x", 65534, 65533, "", str(home), "/bin/false"))
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
-    monkeypatch.delenv("BMUX_FORENSICS_STATE_DIR")
+def test_a_copy_that_root_makes_is_the_users(snapshot: Path, users_home: Path) -> None:
     os.chown(snapshot, 65534, 65533)
     kept = keep_backup(read_regular(snapshot)[1], b"old", OLD)
-    assert kept.is_relative_to(home)
+    assert kept.is_relative_to(users_home)
     assert (kept.stat().st_uid, kept.stat().st_gid) == (65534, 65533)
 
 

@@ -6,7 +6,6 @@ import ctypes
 import errno
 import hashlib
 import os
-import pwd
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,15 +111,8 @@ def test_a_backup_of_another_file_is_none_of_this_one(folder: Folder) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: a user's backups were not tried")
-def test_root_looks_among_the_backups_of_whose_save_it_is(
-    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    entry = pwd.struct_passwd(("nobody", "x", 65534, 65534, "", str(home), "/bin/false"))
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
-    monkeypatch.delenv("BMUX_FORENSICS_STATE_DIR")
+@pytest.mark.usefixtures("users_home")
+def test_root_looks_among_the_backups_of_whose_save_it_is(folder: Folder) -> None:
     path = folder.path / "snap.json"
     path.write_bytes(b"rival")
     os.chown(path, 65534, 65534)
