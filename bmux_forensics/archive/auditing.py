@@ -11,14 +11,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bmux_forensics.actions import auditing
 from bmux_forensics.archive.asking import archive_of, meant_by
 from bmux_forensics.archive.batch import Batch
 from bmux_forensics.archive.executors import Executor
-from bmux_forensics.archive.loading import Archive
+from bmux_forensics.archive.loading import Archive, joined
 from bmux_forensics.archive.spelling import means_one_file
 from bmux_forensics.archive.stores import Options
 from bmux_forensics.errors import UsageError
@@ -198,13 +197,5 @@ def _archive_of(
 
 def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put answers together; their ``snapshot`` has one category a file again, in order."""
-    categories = [part[_SNAPSHOT].cat.categories for part in parts]
-    dtype = pd.CategoricalDtype(pd.Index([n for some in categories for n in some], dtype="str"))
-    starts = np.cumsum([0, *map(len, categories)])
-    codes = [
-        part[_SNAPSHOT].cat.codes.to_numpy("int64") + start
-        for part, start in zip(parts, starts, strict=False)
-    ]
-    frame = pd.concat(parts, ignore_index=True)
-    frame[_SNAPSHOT] = pd.Categorical.from_codes(np.concatenate(codes), dtype=dtype)
-    return frame
+    names = [name for part in parts for name in part[_SNAPSHOT].cat.categories]
+    return joined(parts, pd.CategoricalDtype(pd.Index(names, dtype="str")))

@@ -167,7 +167,8 @@ class Archive:
                 frames[name].append(batch[name])
         loaded = [f.file.name for f in self._statuses() if f.in_tables]
         dtype = pd.CategoricalDtype(pd.Index(loaded, dtype="str"))
-        return {name: _joined(frames.pop(name), name, dtype) for name in wanted}
+        empty = Tables(())
+        return {name: joined(frames.pop(name) or [empty[name]], dtype) for name in wanted}
 
     @property
     def status(self) -> pd.DataFrame:
@@ -214,15 +215,21 @@ class Archive:
             yield result.files, result.value
 
 
-def _joined(frames: list[pd.DataFrame], name: str, dtype: pd.CategoricalDtype) -> pd.DataFrame:
-    """Return the parts of a table as one, all snapshots in one category."""
-    if not frames:
-        empty = Tables(())[name]
-        return empty.assign(snapshot=empty[_CATEGORY].astype(dtype))
-    for i, frame in enumerate(frames):
-        codes = dtype.categories.get_indexer(frame[_CATEGORY].cat.categories)
-        own = codes[frame[_CATEGORY].cat.codes.to_numpy()]
-        frames[i] = frame.assign(snapshot=pd.Categorical.from_codes(own, dtype=dtype))
+def joined(parts: Sequence[pd.DataFrame], dtype: pd.CategoricalDtype) -> pd.DataFrame:
+    """Return the parts of a table as one, whose ``snapshot`` has the given dtype.
+
+    Parameters
+    ----------
+    parts : sequence of DataFrame
+        At least one; the ``snapshot`` of each has categories of its own.
+    dtype : CategoricalDtype
+        All of these categories.
+    """
+    frames = []
+    for part in parts:
+        codes = dtype.categories.get_indexer(part[_CATEGORY].cat.categories)
+        own = codes[part[_CATEGORY].cat.codes.to_numpy()]
+        frames.append(part.assign(snapshot=pd.Categorical.from_codes(own, dtype=dtype)))
     return pd.concat(frames, ignore_index=True)
 
 
