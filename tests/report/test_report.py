@@ -202,3 +202,16 @@ def test_a_hundred_sessions_fit(tmp_path: Path) -> None:
     assert len(page.encode()) < 5_000_000
     assert Reader(page).tables["sessions"] == 100
     assert "94 more sessions are not drawn" in page
+
+
+def test_the_worst_comes_first_and_a_torn_file_is_not_the_latest(tmp_path: Path) -> None:
+    folder = tmp_path / "day"
+    folder.mkdir()
+    (folder / LAST.name).write_bytes(LAST.read_bytes())
+    torn = folder / "bmux-snapshot-v1.20991122T115652Z.json"
+    torn.write_bytes(LAST.read_bytes()[:60_000])
+    text = " ".join(Reader(bf.report(folder, created_at=MADE)).text)
+    words = " ".join(text.split())
+    assert "sessions in the latest 5" in words
+    assert "panes in the latest 8" in words
+    assert words.index("error envelope-unreadable") < words.index("info ghost-client")

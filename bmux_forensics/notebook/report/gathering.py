@@ -20,7 +20,8 @@ IN_FULL: Final = 3
 """How many snapshots are told in full: the latest ones."""
 
 _SNAPSHOT: Final = "snapshot"
-_WORST: Final = ("error", "warning", "info")
+WORST: Final = ("error", "warning", "info")
+"""Severities, the worst first."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,13 @@ def _counted(status: pd.DataFrame, answers: Answers) -> pd.DataFrame:
         sessions=("session_id", "size"), panes=("panes", "sum")
     )
     found = pd.crosstab(answers.findings[_SNAPSHOT], answers.findings["severity"])
-    found = found.reindex(columns=list(_WORST), fill_value=0)
+    found = found.reindex(columns=list(WORST), fill_value=0)
     snapshots = answers.snapshots.set_index(_SNAPSHOT)
     fits = (snapshots["checksum"] == snapshots["computed_checksum"]).fillna(value=False)
     words = fits.map({True: "fits", False: "does not fit"}).rename("checksum")
     readable = set(snapshots.index)
     files = status.join(sessions, on="path").join(found, on="path").join(words, on="path")
-    counts = ["sessions", "panes", *_WORST]
+    counts = ["sessions", "panes", *WORST]
     known = files["path"].isin(readable)
     files[counts] = (
         files[counts].astype("Int64").where(~known, files[counts].fillna(0).astype("Int64"))
@@ -181,4 +182,4 @@ def _redacted(gathered: Gathered, redaction: bf.Redaction) -> Gathered:
 def worst(findings: pd.DataFrame) -> dict[str, int]:
     """Return how many findings there are of each severity."""
     found: Counter[Any] = Counter(findings["severity"])
-    return {severity: found[severity] for severity in _WORST}
+    return {severity: found[severity] for severity in WORST}

@@ -23,7 +23,7 @@ from bmux_forensics.notebook.pictures.session_map_drawing import map_of
 from bmux_forensics.notebook.pictures.sheet import POINTS, Picture
 from bmux_forensics.notebook.pictures.theme import LIGHT
 from bmux_forensics.notebook.pictures.timeline_drawing import draw_timeline
-from bmux_forensics.notebook.report.gathering import Gathered, gather, worst
+from bmux_forensics.notebook.report.gathering import WORST, Gathered, gather, worst
 from bmux_forensics.notebook.text import plain
 
 if TYPE_CHECKING:
@@ -168,18 +168,26 @@ def _cards(gathered: Gathered) -> list[tuple[str, str, str]]:
     """Return the numbers on top: what, how many, and how it is to be seen."""
     files, found = gathered.files, worst(gathered.findings)
     bad = int((files["status"] != "loaded").sum())
-    latest = gathered.in_full[0].status if gathered.in_full else None
+    latest = _latest(files)
     cards = [("snapshots", str(len(files)), "")]
     if bad:
         cards.append(("not read whole", str(bad), "bad"))
     if latest is not None:
         where = " in the latest" if len(files) > 1 else ""
-        cards.append((f"sessions{where}", str(len(latest)), ""))
-        cards.append((f"panes{where}", str(int(latest["panes"].sum())), ""))
+        cards += [(f"{name}{where}", str(latest[name]), "") for name in ("sessions", "panes")]
     names = {"error": "errors", "warning": "warnings", "info": "notes"}
     marks = {"error": "bad", "warning": "warn", "info": ""}
     cards += [(names[s], str(n), marks[s] if n else "") for s, n in found.items()]
     return cards
+
+
+def _latest(files: pd.DataFrame) -> pd.Series[Any] | None:
+    """Return the latest snapshot that is whole, else the latest that could be read at all."""
+    for status in ("loaded", "damaged"):
+        known = files[files["status"] == status].sort_values("captured_at", kind="stable")
+        if len(known):
+            return known.iloc[-1]
+    return None
 
 
 def _verdicts(gathered: Gathered) -> list[tuple[str, str, bool]]:
@@ -215,7 +223,10 @@ def _files(gathered: Gathered) -> Shown:
 def _findings(gathered: Gathered) -> Shown:
     names = ["severity", "rule", "message", "table", "key", "json_pointer"]
     several_files = len(gathered.files) > 1
-    return _shown("findings", gathered.findings[[*(["snapshot"] * several_files), *names]])
+    # The worst first, whatever snapshot they are of: a long table is not shown whole.
+    worst_first = gathered.findings["severity"].map(WORST.index).argsort(kind="stable")
+    found = gathered.findings.iloc[worst_first]
+    return _shown("findings", found[[*(["snapshot"] * several_files), *names]])
 
 
 def _rules(gathered: Gathered) -> list[tuple[Any, int]]:
